@@ -1,0 +1,25 @@
+/* limits.h - every cap on what comes from outside, each with its reason. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+enum {
+	JSON_DEPTH_MAX = 64,     /* managedFields of a custom resource nest 20 deep */
+	HTTP_BODY_MAX = 4 << 20, /* the largest object (3 MiB) fits; lists take smaller pages */
+	HTTP_MEMBER_BODY_MAX = 256 << 10, /* members are asked for single small objects only */
+	HTTP_HEADERS_MAX = 64 << 10,      /* kube-apiserver sends under 2 KiB */
+	HTTP_PATH_MAX = 4096,             /* a path segment is at most 253 characters */
+	WATCH_EVENT_MAX = 8 << 20,        /* kube-apiserver takes objects of up to 3 MiB */
+	STATUS_BODY_MAX = 64 << 10,       /* a Status object */
+	KUBECONFIG_MAX = 1 << 20,         /* a Secret holds at most 1 MiB */
+	SERVER_URL_MAX = 1024,            /* a host name is at most 253 characters */
+	YAML_DEPTH_MAX = 32,
+	YAML_NODES_MAX = 10000,
+	TOKEN_MAX = 16 << 10,         /* kube-apiserver's tokens are about 1 KiB */
+	CA_PEM_MAX = 64 << 10,        /* about 16 certificates */
+	LIST_PAGE_SIZE = 500,         /* client-go's page */
+	CONDITION_MESSAGE_MAX = 1024, /* Kubernetes takes 32768; people read a line */
+	REQUEST_RULES_MAX = 64 << 10, /* so that what a member echoes fits into its body cap */
+	REQUEST_ROLES_MAX = 40,       /* the CRD's 20 roles and 20 clusterRoles */
+};
+
+#endif
