@@ -1,0 +1,19 @@
+/* event_recorder.h - posts Events on the hub, as far as that is possible.
+ *
+ * Best effort: never delays anything, drops what does not fit, and gives up on what is refused. */
+#ifndef EDGE_EVENT_RECORDER_H
+#define EDGE_EVENT_RECORDER_H
+
+struct access_news;
+struct clock;
+struct event_recorder;
+struct kube_client;
+
+/* CLIENT is the recorder's only user besides its own owner and must outlive it. */
+struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock);
+/* Events in flight are forgotten; the client must be freed first. NULL is fine. */
+void event_recorder_free(struct event_recorder *recorder);
+
+void event_recorder_post(struct event_recorder *recorder, const struct access_news *news);
+
+#endif

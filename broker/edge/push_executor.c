@@ -1,0 +1,237 @@
+#include "edge/push_executor.h"
+
+#include <string.h>
+
+#include <base/cleanup.h>
+#include <base/error.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/store.h"
+#include "edge/loop.h"
+#include "edge/member_access.h"
+
+/* How one ClusterProfile is reached. */
+struct route {
+	struct member_link *link; /* NULL: see state */
+	char *version;            /* of the access that LINK was made of */
+	enum member_state state;  /* without a link */
+	char detail[ERROR_TEXT_MAX];
+};
+
+/* A call that could not be made; answered in the next turn. */
+struct refused_call {
+	struct refused_call *next;
+	kube_done *done;
+	void *done_context;
+};
+
+struct push_executor {
+	struct member_link_config config;
+	struct loop_timer timer;
+	struct refused_call *refused;
+	struct store *accesses;
+	struct store *profile_of; /* profile key by Secret key, as seen last */
+	struct store *routes;     /* struct route by profile key */
+};
+
+static void route_free(void *pointer)
+{
+	struct route *route = pointer;
+
+	if (route->link)
+		member_link_retire(route->link);
+	memory_free(route->version);
+	memory_free(route);
+}
+
+struct push_executor *push_executor_new(const struct member_link_config *config)
+{
+	struct push_executor *executor = memory_new(sizeof(*executor));
+
+	executor->config = *config;
+	executor->accesses = store_new(member_access_free);
+	executor->profile_of = store_new(memory_free);
+	executor->routes = store_new(route_free);
+	return executor;
+}
+
+static bool free_link(void *context, const char *key, void *object)
+{
+	struct route *route = object;
+
+	(void)context;
+	(void)key;
+	member_link_free(TAKE_PTR(route->link));
+	return true;
+}
+
+static struct refused_call *take_refused(struct push_executor *executor)
+{
+	struct refused_call *call = executor->refused;
+
+	executor->refused = call->next;
+	return call;
+}
+
+void push_executor_free(struct push_executor *executor)
+{
+	if (!executor)
+		return;
+	loop_timer_clear(&executor->timer);
+	while (executor->refused)
+		memory_free(take_refused(executor));
+	store_each(executor->routes, free_link, NULL);
+	store_free(executor->routes);
+	store_free(executor->profile_of);
+	store_free(executor->accesses);
+	memory_free(executor);
+}
+
+struct store *push_executor_accesses(struct push_executor *executor)
+{
+	return executor->accesses;
+}
+
+struct search {
+	const char *profile_key;
+	const struct member_access *found;
+	size_t count;
+};
+
+static bool match_profile(void *context, const char *key, void *object)
+{
+	struct search *search = context;
+	const struct member_access *access = object;
+
+	(void)key;
+	if (text_same(access->profile_key, search->profile_key)) {
+		search->found = access;
+		search->count++;
+	}
+	return true;
+}
+
+static struct route *dead_route(enum member_state state, const char *detail)
+{
+	struct route *route = memory_new(sizeof(*route));
+	struct error text = {0};
+
+	error_set(&text, ERROR_INVALID, "%s", detail);
+	route->state = state;
+	memcpy(route->detail, text.text, sizeof(route->detail));
+	return route;
+}
+
+static struct route *live_route(struct push_executor *executor, const struct member_access *access)
+{
+	struct error err = {0};
+	struct member_link *link = member_link_new(&executor->config, access, &err);
+	struct route *route;
+
+	if (!link)
+		return dead_route(MEMBER_REFUSED, err.text);
+	route = memory_new(sizeof(*route));
+	route->link = link;
+	route->version = memory_text(access->version);
+	return route;
+}
+
+static void choose_route(struct push_executor *executor, const char *profile_key)
+{
+	struct search search = {.profile_key = profile_key};
+	const struct route *old = store_find(executor->routes, profile_key);
+
+	store_each(executor->accesses, match_profile, &search);
+	if (search.count == 1 && old && old->link && text_same(old->version, search.found->version))
+		return;
+	if (search.count == 0)
+		store_remove(executor->routes, profile_key);
+	else if (search.count > 1)
+		store_put(executor->routes, profile_key, dead_route(MEMBER_CONFLICT, ""));
+	else if (search.found->invalid[0])
+		store_put(executor->routes, profile_key,
+			  dead_route(MEMBER_REFUSED, search.found->invalid));
+	else
+		store_put(executor->routes, profile_key, live_route(executor, search.found));
+	executor->config.replaced(executor->config.context, profile_key);
+}
+
+void push_executor_access_changed(struct push_executor *executor, const char *key)
+{
+	const struct member_access *access = store_find(executor->accesses, key);
+	cleanup_free char *before = memory_text(store_find(executor->profile_of, key));
+
+	if (access)
+		store_put(executor->profile_of, key, memory_text(access->profile_key));
+	else
+		store_remove(executor->profile_of, key);
+	if (before && (!access || !text_same(before, access->profile_key)))
+		choose_route(executor, before);
+	if (access)
+		choose_route(executor, access->profile_key);
+}
+
+static struct member_facts executor_member(void *context, const char *profile_key)
+{
+	struct push_executor *executor = context;
+	struct route *route = profile_key ? store_find(executor->routes, profile_key) : NULL;
+
+	if (!route)
+		return (struct member_facts){.state = MEMBER_NO_ACCESS};
+	if (route->link)
+		return member_link_facts(route->link);
+	return (struct member_facts){
+		.state = route->state,
+		.detail = route->detail[0] ? route->detail : NULL,
+	};
+}
+
+static const struct cluster_facts *executor_cluster(void *context, const char *profile_key)
+{
+	struct push_executor *executor = context;
+	const struct route *route = store_find(executor->routes, profile_key);
+
+	return route && route->link ? member_link_cluster(route->link) : NULL;
+}
+
+static void answer_refused(void *context)
+{
+	struct push_executor *executor = context;
+	struct error err = {0};
+
+	error_set(&err, ERROR_UNAVAILABLE, "access to the member was taken away");
+	while (executor->refused) {
+		struct refused_call *call = take_refused(executor);
+
+		call->done(call->done_context, &(struct kube_reply){.err = &err, .date_s = -1});
+		memory_free(call);
+	}
+}
+
+static void executor_start(void *context, const char *profile_key,
+			   const struct kube_request *request, kube_done *done, void *done_context)
+{
+	struct push_executor *executor = context;
+	const struct route *route = store_find(executor->routes, profile_key);
+	struct refused_call *call;
+
+	if (route && route->link) {
+		member_link_start(route->link, request, done, done_context);
+		return;
+	}
+	call = memory_new(sizeof(*call));
+	*call = (struct refused_call){executor->refused, done, done_context};
+	executor->refused = call;
+	loop_timer_set(executor->config.loop, &executor->timer, 0, answer_refused, executor);
+}
+
+struct access_executor push_executor_port(struct push_executor *executor)
+{
+	return (struct access_executor){
+		.member = executor_member,
+		.cluster = executor_cluster,
+		.start = executor_start,
+		.context = executor,
+	};
+}

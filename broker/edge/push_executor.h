@@ -1,0 +1,27 @@
+/* push_executor.h - carries out the core's calls by calling the members itself.
+ *
+ * Knows which ClusterProfile is reached through which member access Secret. Each member has a link
+ * of its own: a bad one delays nobody else. */
+#ifndef EDGE_PUSH_EXECUTOR_H
+#define EDGE_PUSH_EXECUTOR_H
+
+#include "core/access_executor.h"
+#include "edge/member_link.h"
+
+struct push_executor;
+struct store;
+
+/* CONFIG.changed is told when a profile's access comes, goes, or changes its state. */
+struct push_executor *push_executor_new(const struct member_link_config *config);
+/* Drops the calls in flight. NULL is fine. */
+void push_executor_free(struct push_executor *executor);
+
+/* What the watch of member access Secrets fills: struct member_access by "namespace/name". */
+struct store *push_executor_accesses(struct push_executor *executor);
+/* The Secret of KEY in that store was added, changed or removed. */
+void push_executor_access_changed(struct push_executor *executor, const char *key);
+
+/* The executor as the core sees it. */
+struct access_executor push_executor_port(struct push_executor *executor);
+
+#endif
