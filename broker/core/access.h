@@ -1,0 +1,106 @@
+/* access.h - what this process knows of one request, keyed by the request's UID.
+ *
+ * Everything here can be lost: after a restart it is learnt again from the request, the ledger and
+ * the member. The one exception is a token in hand, which is then simply never used. */
+#ifndef CORE_ACCESS_H
+#define CORE_ACCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <base/error.h>
+#include <base/secret.h>
+
+#include "core/access_facts.h"
+#include "core/access_plan.h"
+
+struct access_steps;
+struct kube_reply;
+struct ledger;
+
+/* Why the last step failed. */
+struct access_failure {
+	enum access_step step;
+	int index;
+	struct error error;
+	const char *reason;  /* static; NULL: no failure */
+	int64_t retry_at_ms; /* monotonic */
+};
+
+/* A token between its mint and its delivery. */
+struct access_token {
+	struct secret secret;
+	int64_t generation;
+	int64_t renew_at_ms; /* monotonic */
+	bool proved;
+};
+
+struct access {
+	char *uid;
+	char *request_key; /* "namespace/name" of the request, also when it is gone */
+	char *profile_key;
+	int64_t seen_generation;
+	bool seen_deleting;
+	bool request_gone;
+	bool finalizer_added; /* by us; the watch may not show it yet */
+	bool released;        /* our finalizer is removed; the watch may not show it yet */
+	bool acknowledged;    /* a status with conditions was seen or written */
+
+	struct ledger *ledger; /* the working copy; NULL: none */
+	bool ledger_saved;
+	bool intent_saved;
+	bool ledger_closed; /* the record is deleted; the watch may not show it yet */
+
+	enum delivery_state delivery;
+	int64_t delivery_recheck_at_ms; /* monotonic; Secrets of others are not watched */
+	int64_t delivery_generation;    /* the anchor generation that the Secret says it holds */
+	char *delivery_uid;             /* of the Secret, as read or written last */
+	char *delivery_version;
+	bool ledger_absent; /* a live read found none, or we deleted it */
+	bool ending;        /* as the last pass saw it */
+	bool secret_gone;   /* withdrawn, or seen to be absent or foreign while ending */
+
+	int64_t renew_at_ms;      /* monotonic; of the delivered token */
+	int64_t next_mint_at_ms;  /* monotonic; a minute after the last one */
+	int64_t overlap_until_ms; /* monotonic; until then older delivered tokens live on */
+
+	unsigned lost_anchors;   /* in a row, without a token */
+	int64_t open_generation; /* an anchor made by this process that has no token yet; 0: none */
+	struct access_token token;
+
+	struct access_failure failure;
+	unsigned attempts[ACCESS_STEP_COUNT]; /* failures of each step since it last succeeded */
+
+	/* the step in flight */
+	bool busy;
+	struct access_plan plan;
+	struct access_steps *steps;
+	void (*handle)(struct access_steps *steps, struct access *access,
+		       const struct kube_reply *reply);
+
+	size_t chain; /* the how-manieth call of a step that makes several */
+
+	char *reported_status;       /* JSON text of the status written last; NULL: none by us */
+	char *echoed_status;         /* ... as the server stored it */
+	char *echoed_version;        /* ... and the resourceVersion it had then */
+	const char *reported_reason; /* of the Event sent last */
+	int64_t status_retry_at_ms;  /* monotonic; the status is not written before */
+};
+
+struct access *access_new(const char *uid, const char *request_key);
+/* Wipes the token. NULL is fine. */
+void access_free(struct access *access);
+
+/* The request or the way to its member is another: failures are forgotten. */
+void access_retry_now(struct access *access);
+/* The member answers again: what failed for want of an answer is tried now. */
+void access_retry_reachable(struct access *access);
+
+/* Takes LEDGER, as read from the server, for the working copy; there must be none. A generation
+ * that it does not list may have been used before a crash, so its anchor counts as made. */
+void access_adopt_ledger(struct access *access, struct ledger *ledger);
+
+/* Wipes the token in hand, which nobody else has: it was not accepted, or has waited too long. */
+void access_drop_token(struct access *access);
+
+#endif

@@ -1,0 +1,55 @@
+/* access_controller.h - gathers facts, plans, starts one step; for every request, never waiting.
+ *
+ * Level-triggered: it is told keys, never events, and a lost word costs time only. Nothing is done
+ * before access_controller_begin(): an empty store before the first list is no instruction. */
+#ifndef CORE_ACCESS_CONTROLLER_H
+#define CORE_ACCESS_CONTROLLER_H
+
+#include <stdint.h>
+
+#include "core/access_steps.h"
+
+struct access_controller;
+struct store;
+
+struct access_controller_config {
+	struct kube_port hub;
+	struct access_executor executor;
+	const struct clock *clock; /* borrowed, as are SETTINGS and their texts */
+	const struct access_settings *settings;
+	/* There is work: call access_controller_run() soon. */
+	void (*wake)(void *context);
+	/* Something that people want to know; only when it is new. */
+	void (*tell)(void *context, const struct access_news *news);
+	void *context;
+};
+
+struct access_controller *access_controller_new(const struct access_controller_config *config);
+/* No call may be in flight any more. NULL is fine. */
+void access_controller_free(struct access_controller *controller);
+
+/* What the watches fill: struct request, struct cluster_profile, struct ledger. */
+struct store *access_controller_requests(struct access_controller *controller);
+struct store *access_controller_profiles(struct access_controller *controller);
+struct store *access_controller_ledgers(struct access_controller *controller);
+
+/* The object of KEY in the store was added, changed or removed. */
+void access_controller_request_changed(struct access_controller *controller, const char *key);
+void access_controller_profile_changed(struct access_controller *controller, const char *key);
+void access_controller_ledger_changed(struct access_controller *controller, const char *key);
+/* Access to the member of PROFILE_KEY came, went, or is another. */
+void access_controller_access_changed(struct access_controller *controller,
+				      const char *profile_key);
+/* The member of PROFILE_KEY answers, or does not answer any more. */
+void access_controller_member_changed(struct access_controller *controller,
+				      const char *profile_key);
+
+/* Every store holds its first complete list. */
+void access_controller_begin(struct access_controller *controller);
+
+/* Works on what is due; a bounded number of keys at a time. */
+void access_controller_run(struct access_controller *controller);
+/* When to call run() next, monotonic; -1: only when woken. */
+int64_t access_controller_next_due_ms(const struct access_controller *controller);
+
+#endif

@@ -1,0 +1,76 @@
+/* access_facts.h - all that the next step for one request depends on, as plain values. */
+#ifndef CORE_ACCESS_FACTS_H
+#define CORE_ACCESS_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/access_executor.h"
+
+enum { FACT_NONE = -1 }; /* no such index */
+
+enum destination_state {
+	DESTINATION_UNKNOWN,
+	DESTINATION_OPEN,
+	DESTINATION_CLOSED, /* we may not write Secrets there */
+};
+
+enum delivery_state {
+	DELIVERY_UNKNOWN, /* not read since this process started */
+	DELIVERY_MISSING,
+	DELIVERY_OURS,
+	DELIVERY_FOREIGN, /* somebody else's Secret has the name */
+};
+
+struct access_facts {
+	int64_t now_ms; /* monotonic */
+
+	/* the request */
+	bool request_exists; /* the watch shows it, with the UID that we work for */
+	bool request_gone;   /* a live read said so: the watch alone is no proof */
+	bool request_deleting;
+	bool request_valid;
+	bool request_refused; /* not valid because it asks for what is never granted */
+	bool request_allowed;
+	bool finalizer_present;
+	bool acknowledged; /* its status shows conditions */
+
+	/* where to */
+	bool profile_exists;
+	enum member_state member;
+	bool member_is_recorded_one; /* its UID is the ledger's, or there is no ledger yet */
+	enum destination_state destination;
+	enum delivery_state delivery;
+	int64_t delivery_recheck_at_ms; /* monotonic; a foreign one is looked at again then */
+
+	/* the ledger: what was made */
+	bool ledger_exists;
+	bool ledger_absent;  /* a live read found none, or we deleted it */
+	bool ledger_stored;  /* the server has a record of this UID */
+	bool ledger_saved;   /* the server has all that we know */
+	bool intent_saved;   /* ... at least the names and the generation to be used next */
+	int object_missing;  /* first to be made: index, or FACT_NONE */
+	int object_standing; /* first to be undone, bindings before identity before roles */
+	bool standing_is_binding;
+	int anchor_standing;    /* index of an anchor to be deleted when all is undone */
+	int anchor_superseded;  /* index of one that nobody needs any more */
+	bool undo_failed;       /* a deletion on the member was refused, and not done since */
+	bool withdrawal_failed; /* ... or the one on the hub */
+	bool secret_standing;   /* a Secret of ours is, or may be, on the hub */
+
+	/* the credential */
+	bool anchor_spent; /* the ledger's generation was used, or may have been */
+	bool anchor_made;  /* ... its anchor stands and waits for its token */
+	bool token_in_hand;
+	bool token_proved;
+	bool credential_delivered;   /* the Secret holds a token that is on record */
+	bool credential_is_as_asked; /* made by the spec as it is now */
+	int64_t renew_at_ms;         /* monotonic; of the delivered one */
+	int64_t next_mint_at_ms;     /* monotonic; not before */
+	int64_t overlap_until_ms;    /* monotonic; 0: no older anchor waits */
+
+	/* the last failure of a step, until its time has come or its cause has changed */
+	int64_t retry_at_ms; /* 0: none */
+};
+
+#endif

@@ -1,0 +1,406 @@
+#include "core/access_plan.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "core/access_facts.h"
+
+typedef bool policy(const struct access_facts *facts, struct access_plan *ret_plan);
+
+static bool decide(struct access_plan *plan, enum access_step step, const char *reason)
+{
+	*plan = (struct access_plan){.step = step, .index = FACT_NONE, .reason = reason};
+	return true;
+}
+
+static bool decide_on(struct access_plan *plan, enum access_step step, int index,
+		      const char *reason)
+{
+	*plan = (struct access_plan){.step = step, .index = index, .reason = reason};
+	return true;
+}
+
+static bool is_ending(const struct access_facts *f)
+{
+	return !f->request_exists || f->request_deleting;
+}
+
+static bool member_works(const struct access_facts *f)
+{
+	return f->member == MEMBER_READY && f->member_is_recorded_one;
+}
+
+/* What was made is on record there; that we do not know of a record is no proof that there is none.
+ */
+static bool unseen_ledger_is_looked_for(const struct access_facts *f, struct access_plan *p)
+{
+	return is_ending(f) && !f->ledger_exists && !f->ledger_absent &&
+	       decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
+}
+
+static bool request_without_trace_is_forgotten(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->request_exists && f->ledger_absent && decide(p, ACCESS_FORGET, "Gone");
+}
+
+/* Ends with the failure's time, or at once when the request or its member access changes. */
+static bool failed_step_waits_for_its_time(const struct access_facts *f, struct access_plan *p)
+{
+	if (f->retry_at_ms <= f->now_ms)
+		return false;
+	decide(p, ACCESS_REPORT, "Retrying");
+	p->recheck_at_ms = f->retry_at_ms;
+	return true;
+}
+
+/* The watch may have lost it, or its CRD: nothing is revoked on that word alone. */
+static bool vanished_request_is_confirmed_gone(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->request_exists && !f->request_gone &&
+	       decide(p, ACCESS_CONFIRM_GONE, "RequestGone");
+}
+
+static bool ending_needs_member(const struct access_facts *f)
+{
+	return is_ending(f) && f->ledger_exists &&
+	       (f->object_standing != FACT_NONE || f->anchor_standing != FACT_NONE);
+}
+
+/* Ends within the time that a connection may take. */
+static bool ending_access_waits_for_an_answer(const struct access_facts *f, struct access_plan *p)
+{
+	return ending_needs_member(f) && f->member == MEMBER_CONNECTING &&
+	       decide(p, ACCESS_REPORT, "MemberConnecting");
+}
+
+/* A member that answers but does not let us revoke keeps no credential on the hub alive. */
+static bool ending_delivery_is_withdrawn_when_undoing_fails(const struct access_facts *f,
+							    struct access_plan *p)
+{
+	return is_ending(f) && (f->request_exists || f->request_gone) && f->undo_failed &&
+	       !f->withdrawal_failed && f->secret_standing &&
+	       decide(p, ACCESS_WITHDRAW, "Revoking");
+}
+
+/* The hub must not hand out what is being revoked, even while the member is away. */
+static bool ending_delivery_is_withdrawn_when_the_member_is_away(const struct access_facts *f,
+								 struct access_plan *p)
+{
+	return is_ending(f) && f->secret_standing && !member_works(f) &&
+	       decide(p, ACCESS_WITHDRAW, "Revoking");
+}
+
+static bool ending_access_waits_for_its_member(const struct access_facts *f, struct access_plan *p)
+{
+	if (!ending_needs_member(f) || member_works(f))
+		return false;
+	/* woken by the executor, or by the member access */
+	return decide(p, ACCESS_REPORT,
+		      f->member == MEMBER_READY ? "MemberChanged" : "RevocationPending");
+}
+
+/* Without bindings a token is worth nothing, whatever else still stands. */
+static bool ending_bindings_go_first(const struct access_facts *f, struct access_plan *p)
+{
+	return is_ending(f) && f->standing_is_binding &&
+	       decide_on(p, ACCESS_DELETE_OBJECT, f->object_standing, "Revoking");
+}
+
+static bool ending_anchors_go_next(const struct access_facts *f, struct access_plan *p)
+{
+	return is_ending(f) && f->anchor_standing != FACT_NONE &&
+	       decide_on(p, ACCESS_DELETE_ANCHOR, f->anchor_standing, "Revoking");
+}
+
+static bool ending_identity_and_roles_follow(const struct access_facts *f, struct access_plan *p)
+{
+	return is_ending(f) && f->object_standing != FACT_NONE &&
+	       decide_on(p, ACCESS_DELETE_OBJECT, f->object_standing, "Revoking");
+}
+
+static bool ending_delivery_is_withdrawn(const struct access_facts *f, struct access_plan *p)
+{
+	return is_ending(f) && f->secret_standing && decide(p, ACCESS_WITHDRAW, "Revoking");
+}
+
+/* Before the finalizer: a request that still has one leads back here after a crash. */
+static bool ended_ledger_is_closed(const struct access_facts *f, struct access_plan *p)
+{
+	return is_ending(f) && f->ledger_exists && decide(p, ACCESS_CLOSE_LEDGER, "Revoked");
+}
+
+static bool ended_request_is_released(const struct access_facts *f, struct access_plan *p)
+{
+	return f->request_deleting && f->finalizer_present &&
+	       decide(p, ACCESS_REMOVE_FINALIZER, "Revoked");
+}
+
+/* Ends when the API server removes the object, which the watch shows. */
+static bool released_request_needs_nothing(const struct access_facts *f, struct access_plan *p)
+{
+	return is_ending(f) && decide(p, ACCESS_REPORT, "Revoked");
+}
+
+static bool new_request_is_acknowledged(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->acknowledged && decide(p, ACCESS_ACKNOWLEDGE, "Pending");
+}
+
+/* Whatever keeps the rest from going on, a credential that was delivered is not denied. */
+static bool recorded_delivery_is_read(const struct access_facts *f, struct access_plan *p)
+{
+	return f->delivery == DELIVERY_UNKNOWN && f->secret_standing &&
+	       decide(p, ACCESS_READ_DELIVERY, "ReadingDelivery");
+}
+
+/* Ends with a new generation of the request. */
+static bool invalid_request_is_reported(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->request_valid &&
+	       decide(p, ACCESS_REPORT, f->request_refused ? "GrantRefused" : "InvalidRequest");
+}
+
+/* Ends with a restart under another policy. */
+static bool request_without_policy_is_denied(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->request_allowed && decide(p, ACCESS_REPORT, "PolicyMissing");
+}
+
+/* Ends with the watch of ClusterProfiles. */
+static bool missing_profile_is_waited_for(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->profile_exists && decide(p, ACCESS_REPORT, "ClusterProfileNotFound");
+}
+
+/* Each ends with the watch of member access, or by the executor's own word. */
+static bool member_that_is_not_ready_is_waited_for(const struct access_facts *f,
+						   struct access_plan *p)
+{
+	static const char *const reasons[] = {
+		[MEMBER_NO_ACCESS] = "MemberAccessNotFound",
+		[MEMBER_CONFLICT] = "MemberAccessConflict",
+		[MEMBER_REFUSED] = "MemberAccessRefused",
+		[MEMBER_CONNECTING] = "MemberConnecting",
+		[MEMBER_UNREACHABLE] = "MemberUnreachable",
+	};
+
+	return f->member != MEMBER_READY && decide(p, ACCESS_REPORT, reasons[f->member]);
+}
+
+/* Another cluster answers under the same access: nothing of the ledger is true there. */
+static bool exchanged_member_stops_the_work(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->member_is_recorded_one && decide(p, ACCESS_REPORT, "MemberChanged");
+}
+
+static bool unknown_destination_is_checked(const struct access_facts *f, struct access_plan *p)
+{
+	return f->destination == DESTINATION_UNKNOWN &&
+	       decide(p, ACCESS_CHECK_DESTINATION, "CheckingDestination");
+}
+
+/* Before anything is made on the member. */
+static bool closed_destination_stops_the_work(const struct access_facts *f, struct access_plan *p)
+{
+	enum { DESTINATION_RECHECK_MS = 15000 }; /* nothing tells us when RBAC changes */
+
+	if (f->destination != DESTINATION_CLOSED)
+		return false;
+	decide(p, ACCESS_REPORT, "DestinationNotOpened");
+	p->recheck_at_ms = f->now_ms + DESTINATION_RECHECK_MS;
+	return true;
+}
+
+static bool unread_delivery_is_read(const struct access_facts *f, struct access_plan *p)
+{
+	return f->delivery == DELIVERY_UNKNOWN &&
+	       decide(p, ACCESS_READ_DELIVERY, "ReadingDelivery");
+}
+
+static bool foreign_secret_stops_the_work(const struct access_facts *f, struct access_plan *p)
+{
+	if (f->delivery != DELIVERY_FOREIGN)
+		return false;
+	decide(p, ACCESS_REPORT, "SecretConflict");
+	p->recheck_at_ms = f->delivery_recheck_at_ms;
+	return true;
+}
+
+/* Before the first outside effect. */
+static bool unguarded_request_gets_finalizer(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->finalizer_present && decide(p, ACCESS_ADD_FINALIZER, "AddingFinalizer");
+}
+
+/* Record before effect: names, nonce and generation are stored before the member changes. */
+static bool missing_ledger_is_opened(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->ledger_stored && decide(p, ACCESS_OPEN_LEDGER, "OpeningLedger");
+}
+
+static bool unsaved_intent_is_saved(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->intent_saved && decide(p, ACCESS_SAVE_LEDGER, "RecordingIntent");
+}
+
+/* Rights before the credential that carries them. */
+static bool missing_object_is_made(const struct access_facts *f, struct access_plan *p)
+{
+	return f->object_missing != FACT_NONE &&
+	       decide_on(p, ACCESS_CREATE_OBJECT, f->object_missing, "SettingUpAccess");
+}
+
+static bool good_credential_is_kept(const struct access_facts *f)
+{
+	return f->credential_delivered && f->credential_is_as_asked && f->now_ms < f->renew_at_ms;
+}
+
+static bool unproved_token_is_proved(const struct access_facts *f, struct access_plan *p)
+{
+	return f->token_in_hand && !f->token_proved && decide(p, ACCESS_PROVE, "ProvingToken");
+}
+
+/* jti and expiry are on record before anybody can use the token. */
+static bool proved_token_is_recorded(const struct access_facts *f, struct access_plan *p)
+{
+	return f->token_in_hand && !f->ledger_saved &&
+	       decide(p, ACCESS_SAVE_LEDGER, "RecordingToken");
+}
+
+static bool recorded_token_is_delivered(const struct access_facts *f, struct access_plan *p)
+{
+	return f->token_in_hand && decide(p, ACCESS_DELIVER, "Delivering");
+}
+
+/* Never more than one mint a minute for a request, whatever goes wrong after it. */
+static bool next_mint_waits_for_its_time(const struct access_facts *f, struct access_plan *p)
+{
+	if (good_credential_is_kept(f) || f->next_mint_at_ms <= f->now_ms)
+		return false;
+	decide(p, ACCESS_REPORT, "Retrying");
+	p->recheck_at_ms = f->next_mint_at_ms;
+	return true;
+}
+
+static bool missing_token_is_minted(const struct access_facts *f, struct access_plan *p)
+{
+	return !good_credential_is_kept(f) && f->anchor_made && decide(p, ACCESS_MINT, "Minting");
+}
+
+/* A used generation is never used again: its anchor may carry a token that nobody holds. */
+static bool spent_anchor_is_followed_by_the_next(const struct access_facts *f,
+						 struct access_plan *p)
+{
+	return !good_credential_is_kept(f) && f->anchor_spent &&
+	       decide(p, ACCESS_RESERVE_ANCHOR, "ReservingAnchor");
+}
+
+static bool missing_anchor_is_made(const struct access_facts *f, struct access_plan *p)
+{
+	return !good_credential_is_kept(f) && decide(p, ACCESS_CREATE_ANCHOR, "CreatingAnchor");
+}
+
+static bool learnt_facts_are_recorded(const struct access_facts *f, struct access_plan *p)
+{
+	return good_credential_is_kept(f) && !f->ledger_saved &&
+	       decide(p, ACCESS_SAVE_LEDGER, "RecordingDelivery");
+}
+
+/* Delivered ones after the overlap, because consumers may still hold them. Before the next anchor
+ * is made: a member on which nothing can be revoked gets no new token. */
+static bool superseded_anchor_is_deleted(const struct access_facts *f, struct access_plan *p)
+{
+	return f->anchor_superseded != FACT_NONE &&
+	       decide_on(p, ACCESS_DELETE_ANCHOR, f->anchor_superseded, "RetiringToken");
+}
+
+/* Asked in order; the first that decides wins. */
+static policy *const policies[] = {
+	request_without_trace_is_forgotten,
+	ending_delivery_is_withdrawn_when_undoing_fails,
+	failed_step_waits_for_its_time,
+
+	vanished_request_is_confirmed_gone,
+	unseen_ledger_is_looked_for,
+	ending_access_waits_for_an_answer,
+	ending_delivery_is_withdrawn_when_the_member_is_away,
+	ending_access_waits_for_its_member,
+	ending_bindings_go_first,
+	ending_anchors_go_next,
+	ending_identity_and_roles_follow,
+	ending_delivery_is_withdrawn,
+	ended_ledger_is_closed,
+	ended_request_is_released,
+	released_request_needs_nothing,
+
+	new_request_is_acknowledged,
+	recorded_delivery_is_read,
+	invalid_request_is_reported,
+	request_without_policy_is_denied,
+	missing_profile_is_waited_for,
+	member_that_is_not_ready_is_waited_for,
+	exchanged_member_stops_the_work,
+	unknown_destination_is_checked,
+	closed_destination_stops_the_work,
+	unread_delivery_is_read,
+	foreign_secret_stops_the_work,
+	unguarded_request_gets_finalizer,
+	missing_ledger_is_opened,
+	unsaved_intent_is_saved,
+	missing_object_is_made,
+	unproved_token_is_proved,
+	proved_token_is_recorded,
+	recorded_token_is_delivered,
+	learnt_facts_are_recorded,
+	next_mint_waits_for_its_time,
+	missing_token_is_minted,
+	spent_anchor_is_followed_by_the_next,
+	superseded_anchor_is_deleted,
+	missing_anchor_is_made,
+};
+
+struct access_plan access_plan_next(const struct access_facts *facts)
+{
+	struct access_plan plan;
+
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (policies[i](facts, &plan))
+			return plan;
+
+	decide(&plan, ACCESS_REPORT, "Issued");
+	plan.recheck_at_ms = facts->renew_at_ms;
+	if (facts->overlap_until_ms > facts->now_ms && facts->overlap_until_ms < plan.recheck_at_ms)
+		plan.recheck_at_ms = facts->overlap_until_ms;
+	return plan;
+}
+
+const char *access_step_name(enum access_step step)
+{
+	static const char *const names[] = {
+		[ACCESS_REPORT] = "report",
+		[ACCESS_FORGET] = "forget",
+		[ACCESS_ACKNOWLEDGE] = "acknowledge",
+		[ACCESS_ADD_FINALIZER] = "add finalizer",
+		[ACCESS_CHECK_DESTINATION] = "check destination",
+		[ACCESS_READ_DELIVERY] = "read delivery",
+		[ACCESS_LOOK_FOR_LEDGER] = "look for ledger",
+		[ACCESS_OPEN_LEDGER] = "open ledger",
+		[ACCESS_SAVE_LEDGER] = "save ledger",
+		[ACCESS_CREATE_OBJECT] = "create object",
+		[ACCESS_RESERVE_ANCHOR] = "reserve anchor",
+		[ACCESS_CREATE_ANCHOR] = "create anchor",
+		[ACCESS_MINT] = "mint",
+		[ACCESS_PROVE] = "prove",
+		[ACCESS_DELIVER] = "deliver",
+		[ACCESS_DELETE_ANCHOR] = "delete anchor",
+		[ACCESS_CONFIRM_GONE] = "confirm gone",
+		[ACCESS_DELETE_OBJECT] = "delete object",
+		[ACCESS_WITHDRAW] = "withdraw",
+		[ACCESS_CLOSE_LEDGER] = "close ledger",
+		[ACCESS_REMOVE_FINALIZER] = "remove finalizer",
+	};
+
+	static_assert(sizeof(names) / sizeof(names[0]) == ACCESS_STEP_COUNT,
+		      "a step without a name");
+	return names[step];
+}

@@ -1,0 +1,49 @@
+/* access_plan.h - decides the next step for one request.
+ *
+ * Pure: the answer depends on the facts alone. The list of policies in access_plan.c is the
+ * specification of what the broker does, in order. */
+#ifndef CORE_ACCESS_PLAN_H
+#define CORE_ACCESS_PLAN_H
+
+#include <stdint.h>
+
+struct access_facts;
+
+enum access_step {
+	ACCESS_REPORT, /* nothing to do but to say so: writes the status if it differs */
+	ACCESS_FORGET, /* nothing is left to be done for this UID, ever */
+	ACCESS_ACKNOWLEDGE,
+	ACCESS_ADD_FINALIZER,
+	ACCESS_CHECK_DESTINATION,
+	ACCESS_READ_DELIVERY,
+	ACCESS_LOOK_FOR_LEDGER,
+	ACCESS_OPEN_LEDGER,
+	ACCESS_SAVE_LEDGER,
+	ACCESS_CREATE_OBJECT, /* index: which */
+	ACCESS_RESERVE_ANCHOR,
+	ACCESS_CREATE_ANCHOR,
+	ACCESS_MINT,
+	ACCESS_PROVE,
+	ACCESS_DELIVER,
+	ACCESS_DELETE_ANCHOR, /* index: which */
+	ACCESS_CONFIRM_GONE,
+	ACCESS_DELETE_OBJECT, /* index: which */
+	ACCESS_WITHDRAW,
+	ACCESS_CLOSE_LEDGER,
+	ACCESS_REMOVE_FINALIZER,
+	ACCESS_STEP_COUNT,
+};
+
+struct access_plan {
+	enum access_step step;
+	int index;             /* for the steps that say so */
+	const char *reason;    /* static; CamelCase; for the condition, the Event and the log */
+	int64_t recheck_at_ms; /* monotonic; 0: only a change matters */
+};
+
+struct access_plan access_plan_next(const struct access_facts *facts);
+
+/* As logs print it: "create object". Static. */
+const char *access_step_name(enum access_step step);
+
+#endif

@@ -1,0 +1,266 @@
+#include "core/access_status.h"
+
+#include <string.h>
+
+#include <base/cleanup.h>
+#include <base/json.h>
+#include <base/limits.h>
+#include <base/memory.h>
+#include <base/text.h>
+#include <base/timestamp.h>
+
+#include "core/access.h"
+#include "core/condition.h"
+#include "core/kube_path.h"
+#include "core/ledger.h"
+#include "core/renewal.h"
+#include "core/request.h"
+
+struct sentence {
+	const char *reason;
+	const char *text;
+	bool blocks; /* even a credential that was issued does not count any more */
+};
+
+static const struct sentence sentences[] = {
+	{"Pending", "waiting for its turn", false},
+	{"Issued", "the credential works", false},
+	{"Retrying", "a step failed and will be tried again", false},
+	{"InvalidRequest", "the request cannot be served as it is", true},
+	{"GrantRefused", "the request asks for what is not granted", true},
+	{"PolicyMissing", "no policy allows this request", true},
+	{"ClusterProfileNotFound", "the ClusterProfile does not exist yet", false},
+	{"MemberAccessNotFound",
+	 "no member access for this ClusterProfile: an administrator adds a Secret with label "
+	 "credbroker.dev/member-access in the broker's namespace",
+	 false},
+	{"MemberAccessConflict", "two member accesses name this ClusterProfile", false},
+	{"MemberAccessRefused", "the member access must not be used", false},
+	{"MemberConnecting", "asking the member who it is", false},
+	{"MemberUnreachable", "the member does not answer", false},
+	{"MemberChanged", "another cluster answers under this member access: nothing is done there",
+	 true},
+	{"DestinationNotOpened",
+	 "the broker may not write Secrets in this namespace: an administrator applies "
+	 "`credbroker hub-rbac --namespace <namespace>`",
+	 false},
+	{"SecretConflict", "a Secret of this name exists and is not ours", true},
+	{"Revoking", "the access is being revoked", true},
+	{"RevocationPending", "the member is away: what it holds is revoked when it returns", true},
+	{"Revoked", "the access is revoked", true},
+};
+
+static const struct sentence *sentence_of(const char *reason)
+{
+	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
+		if (strcmp(sentences[i].reason, reason) == 0)
+			return &sentences[i];
+	return NULL;
+}
+
+const char *access_status_sentence(const char *reason)
+{
+	const struct sentence *sentence = sentence_of(reason);
+
+	return sentence ? sentence->text : NULL;
+}
+
+static const struct ledger_anchor *delivered_token(const struct access_report *report)
+{
+	const struct access *access = report->access;
+
+	return report->facts->credential_delivered
+		       ? ledger_anchor(access->ledger, access->delivery_generation)
+		       : NULL;
+}
+
+static bool is_ready(const struct access_report *report)
+{
+	const struct ledger_anchor *token = delivered_token(report);
+	const struct sentence *sentence = sentence_of(report->plan->reason);
+
+	return token && report->now_s < token->expires_at && !report->facts->request_deleting &&
+	       !(sentence && sentence->blocks);
+}
+
+static void describe(const struct access_report *report, struct text *message)
+{
+	const struct access_failure *failure = &report->access->failure;
+	const char *sentence = access_status_sentence(report->plan->reason);
+
+	if (failure->reason)
+		text_append(message, failure->error.text);
+	else if (!report->facts->request_valid)
+		text_append(message, report->request->invalid);
+	else
+		text_append(message, sentence ? sentence : "working on it");
+	if (report->member_detail && !failure->reason &&
+	    strncmp(report->plan->reason, "Member", strlen("Member")) == 0)
+		text_appendf(message, ": %s", report->member_detail);
+}
+
+static struct condition ready_condition(const struct access_report *report, struct text *message)
+{
+	const char *reason = report->access->failure.reason;
+
+	if (!reason)
+		reason = report->plan->reason;
+	if (is_ready(report)) {
+		text_append(message, "the credential works");
+		if (report->access->failure.reason)
+			text_appendf(message, "; its renewal fails: %s",
+				     report->access->failure.error.text);
+		return (struct condition){"Ready", "True", "Issued", text_chars(message)};
+	}
+	describe(report, message);
+	return (struct condition){"Ready", "False", reason, text_chars(message)};
+}
+
+static struct condition valid_condition(const struct access_report *report)
+{
+	const char *type = "AuthTokenRequestValid";
+
+	if (!report->facts->request_valid)
+		return (struct condition){type, "False",
+					  report->facts->request_refused ? "GrantRefused"
+									 : "InvalidRequest",
+					  report->request->invalid};
+	if (strcmp(report->plan->reason, "Pending") == 0 || !report->facts->request_allowed)
+		return (struct condition){type, "Unknown", "Pending", ""};
+	if (!report->facts->profile_exists)
+		return (struct condition){type, "False", "InvalidTargetClusterProfile",
+					  access_status_sentence("ClusterProfileNotFound")};
+	return (struct condition){type, "True", "Valid", ""};
+}
+
+/* The proposal's condition for each kind of object on the member. */
+struct object_condition {
+	const struct kube_resource *resource;
+	const char *type;
+	const char *made;
+	const char *failed; /* NULL: the failure's own reason */
+};
+
+static const struct object_condition object_conditions[] = {
+	{&KUBE_SERVICE_ACCOUNTS, "ServiceAccountFoundOrCreated", "ServiceAccountCreated", NULL},
+	{&KUBE_ROLES, "RoleFoundOrCreated", "RoleSetupSucceeded", "RoleSetupFailed"},
+	{&KUBE_CLUSTER_ROLES, "ClusterRoleFoundOrCreated", "ClusterRoleSetupSucceeded",
+	 "ClusterRoleSetupFailed"},
+	{&KUBE_ROLE_BINDINGS, "RoleBindingCreated", "RoleBindingSetupSucceeded",
+	 "RoleBindingSetupFailed"},
+	{&KUBE_CLUSTER_ROLE_BINDINGS, "ClusterRoleBindingCreated",
+	 "ClusterRoleBindingSetupSucceeded", "ClusterRoleBindingSetupFailed"},
+};
+
+static bool all_made(const struct ledger *ledger, const struct kube_resource *resource)
+{
+	for (size_t i = 0; ledger && i < ledger->object_count; i++)
+		if (ledger->objects[i].resource == resource &&
+		    (!ledger->objects[i].uid || ledger->objects[i].gone))
+			return false;
+	return ledger && ledger->object_count > 0 && ledger->objects[0].uid;
+}
+
+static bool failed_on(const struct access_report *report, const struct kube_resource *resource)
+{
+	const struct access_failure *failure = &report->access->failure;
+	const struct ledger *ledger = report->access->ledger;
+
+	return failure->reason && failure->step == ACCESS_CREATE_OBJECT && ledger &&
+	       failure->index >= 0 && (size_t)failure->index < ledger->object_count &&
+	       ledger->objects[failure->index].resource == resource;
+}
+
+static struct condition object_condition(const struct access_report *report,
+					 const struct object_condition *kind)
+{
+	const struct access_failure *failure = &report->access->failure;
+
+	if (failed_on(report, kind->resource))
+		return (struct condition){kind->type, "False",
+					  kind->failed ? kind->failed : failure->reason,
+					  failure->error.text};
+	if (all_made(report->access->ledger, kind->resource))
+		return (struct condition){kind->type, "True", kind->made, ""};
+	return (struct condition){kind->type, "Unknown", "Pending", ""};
+}
+
+static struct condition token_condition(const struct access_report *report)
+{
+	const struct access_failure *failure = &report->access->failure;
+	const char *type = "ServiceAccountTokenRetrieved";
+	bool failed = failure->reason &&
+		      (failure->step == ACCESS_CREATE_ANCHOR || failure->step == ACCESS_MINT ||
+		       failure->step == ACCESS_PROVE || failure->step == ACCESS_DELIVER);
+
+	if (failed)
+		return (struct condition){type, "False", failure->reason, failure->error.text};
+	if (delivered_token(report))
+		return (struct condition){type, "True", "TokenRetrieved", ""};
+	return (struct condition){type, "Unknown", "Pending", ""};
+}
+
+static void add_conditions(struct json *status, const struct access_report *report)
+{
+	struct json *list = json_add_array(status, "conditions");
+	const struct json *old = json_find(report->old_status, "conditions");
+	int64_t generation = report->request->generation;
+	struct text message cleanup_text = text_with_max(CONDITION_MESSAGE_MAX + ERROR_TEXT_MAX);
+	struct condition condition = ready_condition(report, &message);
+
+	condition_append(list, &condition, generation, old, report->now_s);
+	condition = valid_condition(report);
+	condition_append(list, &condition, generation, old, report->now_s);
+	for (size_t i = 0; i < sizeof(object_conditions) / sizeof(object_conditions[0]); i++) {
+		condition = object_condition(report, &object_conditions[i]);
+		condition_append(list, &condition, generation, old, report->now_s);
+	}
+	condition = token_condition(report);
+	condition_append(list, &condition, generation, old, report->now_s);
+}
+
+static void add_reference(struct json *object, const struct access *access)
+{
+	json_add_string(object, "apiVersion", "v1");
+	json_add_string(object, "kind", "Secret");
+	json_add_string(object, "namespace", access->ledger->secret.namespace);
+	json_add_string(object, "name", access->ledger->secret.name);
+	json_add_string(object, "uid", access->ledger->secret.uid);
+}
+
+static void add_time(struct json *object, const char *key, int64_t seconds)
+{
+	char text[TIMESTAMP_SIZE];
+
+	timestamp_format(seconds, text);
+	json_add_string(object, key, text);
+}
+
+static void add_credential(struct json *status, const struct access_report *report,
+			   const struct ledger_anchor *token)
+{
+	struct json *delivery = json_append_object(json_add_array(status, "deliveries"));
+	struct json *response = json_add_object(status, "tokenResponse");
+
+	add_reference(response, report->access);
+	/* for clients of the variant that reads a group */
+	json_add_string(response, "apiGroup", "");
+	add_time(status, "expirationTimestamp", token->expires_at);
+	add_time(status, "renewalTimestamp",
+		 token->issued_at + renewal_delay_s(report->access->uid, token));
+	json_add_string(delivery, "name", report->request->delivery_name);
+	json_add_string(delivery, "format", "Kubeconfig");
+	add_reference(json_add_object(delivery, "objectRef"), report->access);
+}
+
+struct json *access_status_render(const struct access_report *report)
+{
+	struct json *status = json_object_new();
+	const struct ledger_anchor *token = delivered_token(report);
+
+	json_add_integer(status, "observedGeneration", report->request->generation);
+	if (token && !report->access->secret_gone)
+		add_credential(status, report, token);
+	add_conditions(status, report);
+	return status;
+}

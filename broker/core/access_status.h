@@ -1,0 +1,33 @@
+/* access_status.h - what the request's status should say. Pure.
+ *
+ * The proposal's condition types and reasons (docs/api.md), with Ready in front. Absolute times
+ * only, in seconds: a status that counts down would wake every watcher. */
+#ifndef CORE_ACCESS_STATUS_H
+#define CORE_ACCESS_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct access;
+struct access_facts;
+struct access_plan;
+struct json;
+struct request;
+
+struct access_report {
+	const struct request *request;
+	const struct access *access;
+	const struct access_facts *facts;
+	const struct access_plan *plan;
+	const char *member_detail;     /* NULL: nothing to add */
+	const struct json *old_status; /* NULL: none */
+	int64_t now_s;                 /* wall */
+};
+
+/* The whole status object. The caller's. */
+struct json *access_status_render(const struct access_report *report);
+
+/* A sentence for people about REASON of a plan, or NULL. Static. */
+const char *access_status_sentence(const char *reason);
+
+#endif

@@ -1,0 +1,139 @@
+#include "core/access_view.h"
+
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/kube_path.h"
+#include "core/ledger.h"
+#include "core/request.h"
+
+static bool is_binding(const struct ledger_object *object)
+{
+	return object->resource == &KUBE_ROLE_BINDINGS ||
+	       object->resource == &KUBE_CLUSTER_ROLE_BINDINGS;
+}
+
+static int first_missing(const struct ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->object_count; i++)
+		if (!ledger->objects[i].uid)
+			return (int)i;
+	return FACT_NONE;
+}
+
+static int first_standing(const struct ledger *ledger, bool bindings)
+{
+	for (size_t i = 0; i < ledger->object_count; i++)
+		if (!ledger->objects[i].gone && is_binding(&ledger->objects[i]) == bindings)
+			return (int)i;
+	return FACT_NONE;
+}
+
+/* An anchor without a known token was never delivered; one with a token waits for the overlap. */
+static int first_superseded(const struct access *access, bool overlap_is_over)
+{
+	const struct ledger *ledger = access->ledger;
+
+	for (size_t i = 0; i < ledger->anchor_count; i++) {
+		const struct ledger_anchor *anchor = &ledger->anchors[i];
+		bool delivered_once = anchor->jti != NULL;
+
+		if (anchor->generation >= ledger->generation ||
+		    anchor->generation == access->delivery_generation)
+			continue;
+		if (!delivered_once ||
+		    (overlap_is_over && anchor->generation < access->delivery_generation))
+			return (int)i;
+	}
+	return FACT_NONE;
+}
+
+static void view_ledger(const struct access_view *view, struct access_facts *facts)
+{
+	const struct access *access = view->access;
+	const struct ledger *ledger = access->ledger;
+	int binding;
+
+	facts->ledger_exists = ledger != NULL;
+	facts->ledger_absent = !ledger && access->ledger_absent;
+	facts->undo_failed =
+		access->attempts[ACCESS_DELETE_OBJECT] || access->attempts[ACCESS_DELETE_ANCHOR];
+	facts->withdrawal_failed = access->attempts[ACCESS_WITHDRAW] > 0;
+	facts->object_missing = facts->object_standing = FACT_NONE;
+	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
+	facts->member_is_recorded_one = true;
+	if (!ledger)
+		return;
+	facts->ledger_stored = ledger->resource_version != NULL;
+	facts->ledger_saved = access->ledger_saved;
+	facts->intent_saved = access->intent_saved;
+	facts->member_is_recorded_one = text_same(ledger->member_uid, view->member.uid);
+	facts->object_missing = first_missing(ledger);
+	if (!facts->ledger_stored && facts->object_missing == 0)
+		return; /* no intent was stored, so nothing was made */
+	binding = first_standing(ledger, true);
+	facts->standing_is_binding = binding != FACT_NONE;
+	facts->object_standing =
+		facts->standing_is_binding ? binding : first_standing(ledger, false);
+	facts->anchor_standing = ledger->anchor_count > 0 ? 0 : FACT_NONE;
+	facts->anchor_superseded =
+		first_superseded(access, access->overlap_until_ms <= view->now_ms);
+	facts->secret_standing =
+		!access->secret_gone && (ledger->secret.uid || ledger_has_token(ledger));
+}
+
+static void view_credential(const struct access_view *view, struct access_facts *facts)
+{
+	const struct access *access = view->access;
+	const struct ledger *ledger = access->ledger;
+	const struct ledger_anchor *delivered;
+
+	facts->delivery = access->delivery;
+	facts->delivery_recheck_at_ms = access->delivery_recheck_at_ms;
+	if (access->delivery == DELIVERY_FOREIGN && view->now_ms >= access->delivery_recheck_at_ms)
+		facts->delivery = DELIVERY_UNKNOWN;
+	facts->token_in_hand = !secret_is_empty(&access->token.secret);
+	facts->token_proved = access->token.proved;
+	facts->next_mint_at_ms = access->next_mint_at_ms;
+	facts->overlap_until_ms = access->overlap_until_ms;
+	if (!ledger)
+		return;
+	delivered = ledger_anchor(ledger, access->delivery_generation);
+	facts->anchor_spent = ledger_anchor(ledger, ledger->generation) != NULL;
+	facts->anchor_made = facts->anchor_spent && access->open_generation == ledger->generation;
+	facts->credential_delivered =
+		access->delivery == DELIVERY_OURS && delivered && delivered->jti;
+	if (facts->credential_delivered && view->request) {
+		char terms[DIGEST_SHORT_SIZE];
+
+		request_terms(view->request, terms);
+		facts->credential_is_as_asked = text_same(terms, delivered->terms);
+	}
+	facts->renew_at_ms = access->renew_at_ms;
+}
+
+struct access_facts access_view_facts(const struct access_view *view)
+{
+	const struct request *request = view->request;
+	struct access_facts facts = {
+		.now_ms = view->now_ms,
+		.request_exists = request != NULL,
+		.request_gone = view->access->request_gone,
+		.request_deleting = request && request->deleting,
+		.request_valid = request && !request->invalid[0],
+		.request_refused = request && request->refused,
+		.request_allowed = view->request_allowed,
+		.finalizer_present =
+			(request && request->finalizer_index >= 0 && !view->access->released) ||
+			view->access->finalizer_added,
+		.acknowledged = view->access->acknowledged,
+		.profile_exists = view->profile_exists,
+		.member = view->member.state,
+		.destination = view->destination,
+		.retry_at_ms = view->access->failure.retry_at_ms,
+	};
+
+	view_ledger(view, &facts);
+	view_credential(view, &facts);
+	return facts;
+}

@@ -1,0 +1,25 @@
+/* access_view.h - gathers the facts about one request from what is known of it. Pure. */
+#ifndef CORE_ACCESS_VIEW_H
+#define CORE_ACCESS_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/access_facts.h"
+
+struct access;
+struct request;
+
+struct access_view {
+	int64_t now_ms; /* monotonic */
+	const struct access *access;
+	const struct request *request; /* NULL: the watch does not show it with this UID */
+	bool request_allowed;
+	bool profile_exists;
+	struct member_facts member;
+	enum destination_state destination;
+};
+
+struct access_facts access_view_facts(const struct access_view *view);
+
+#endif

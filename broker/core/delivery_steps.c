@@ -1,0 +1,298 @@
+#include "core/delivery_steps.h"
+
+#include <base/cleanup.h>
+#include <base/clock.h>
+#include <base/error.h>
+#include <base/json.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/access_steps.h"
+#include "core/destinations.h"
+#include "core/kube_path.h"
+#include "core/ledger.h"
+#include "core/renewal.h"
+#include "core/request.h"
+#include "delivery/cluster_facts.h"
+#include "delivery/secret_object.h"
+
+#define METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+enum { FOREIGN_RECHECK_MS = 30 * 1000 };
+
+struct place {
+	char *namespace;
+	char *name;
+};
+
+static void place_done(struct place *place)
+{
+	memory_free(place->namespace);
+	memory_free(place->name);
+}
+
+/* Where the Secret is, or is to be: on record, or, before there is a record, the request's own
+ * name. */
+static struct place place_of(const struct access *access)
+{
+	const char *slash = access->request_key;
+
+	if (access->ledger)
+		return (struct place){memory_text(access->ledger->secret.namespace),
+				      memory_text(access->ledger->secret.name)};
+	while (*slash != '/')
+		slash++;
+	return (struct place){
+		memory_bytes(access->request_key, (size_t)(slash - access->request_key)),
+		memory_text(slash + 1),
+	};
+}
+
+static void call_secret(struct access_steps *steps, struct access *access,
+			struct kube_request request, access_reply *handle)
+{
+	cleanup_with(place_done) struct place place = place_of(access);
+	cleanup_free char *path = NULL;
+	struct error err = {0};
+	bool built = request.verb == KUBE_CREATE
+			     ? kube_path_create(&KUBE_SECRETS, place.namespace, &path, &err)
+			     : kube_path_object(&KUBE_SECRETS, place.namespace, place.name, NULL,
+						&path, &err);
+
+	if (built && request.verb == KUBE_APPLY)
+		built = kube_path_add_query(&path, "fieldManager", "credbroker", &err) &&
+			kube_path_add_query(&path, "force", "true", &err);
+	if (!built) {
+		access_steps_fail(steps, access, "InvalidRequest", &err);
+		return;
+	}
+	request.path = path;
+	access_steps_call_hub(steps, access, &request, handle);
+}
+
+static bool secret_is_ours(const struct access *access, const struct json *live)
+{
+	const char *uid = json_find_string(live, "metadata", "uid");
+	const struct ledger *ledger = access->ledger;
+	char mark[DIGEST_SHORT_SIZE];
+
+	if (!ledger || !uid)
+		return false;
+	if (ledger->secret.uid)
+		return text_same(ledger->secret.uid, uid);
+	ledger_mark(ledger, "Secret", ledger->secret.namespace, ledger->secret.name, mark);
+	return text_same(mark, secret_object_mark(live));
+}
+
+/* GENERATION is what we know that it holds: what it says about itself is its owner's to change. */
+static void note_secret(struct access *access, const struct json *live, int64_t generation)
+{
+	const char *uid = json_find_string(live, "metadata", "uid");
+	struct ledger_secret *secret = &access->ledger->secret;
+
+	access->delivery = DELIVERY_OURS;
+	access->delivery_generation = generation;
+	memory_free(access->delivery_uid);
+	memory_free(access->delivery_version);
+	access->delivery_uid = memory_text(uid);
+	access->delivery_version =
+		memory_text(json_find_string(live, "metadata", "resourceVersion"));
+	if (text_same(secret->uid, uid) && secret->generation == generation)
+		return;
+	memory_free(secret->uid);
+	secret->uid = memory_text(uid);
+	secret->generation = generation;
+	access->ledger_saved = false;
+}
+
+/* After a restart only wall time connects us with the mint; then the schedule is monotonic. */
+static void resume_schedule(struct access_steps *steps, struct access *access)
+{
+	const struct ledger_anchor *anchor =
+		ledger_anchor(access->ledger, access->delivery_generation);
+	int64_t now_ms = clock_monotonic_ms(steps->clock);
+	int64_t left_s, whole_s;
+
+	if (!anchor || !anchor->jti || access->renew_at_ms > 0)
+		return;
+	whole_s = renewal_delay_s(access->uid, anchor);
+	left_s = anchor->issued_at + whole_s - clock_wall_s(steps->clock);
+	if (left_s > whole_s)
+		left_s = whole_s; /* the member's clock is ahead of ours */
+	access->renew_at_ms = now_ms + (left_s > 0 ? left_s * 1000 : 0);
+	access->overlap_until_ms = now_ms + RENEWAL_OVERLAP_MS;
+}
+
+static void note_missing_secret(struct access *access)
+{
+	access->delivery = DELIVERY_MISSING;
+	access->delivery_generation = 0;
+	if (access->ledger && access->ledger->secret.uid) {
+		memory_free(TAKE_PTR(access->ledger->secret.uid));
+		access->ledger->secret.generation = 0;
+		access->ledger_saved = false;
+	}
+}
+
+static void fail_on_hub(struct access_steps *steps, struct access *access,
+			const struct kube_reply *reply)
+{
+	const struct request *request = access_steps_request(steps, access);
+	bool refused = reply->err->kind == ERROR_DENIED;
+
+	if (refused && request)
+		destinations_learn(steps->destinations, request->namespace, false,
+				   clock_monotonic_ms(steps->clock));
+	access_steps_fail(steps, access, refused ? "DestinationNotOpened" : "HubUnavailable",
+			  reply->err);
+}
+
+static void delivery_answered(struct access_steps *steps, struct access *access,
+			      const struct kube_reply *reply)
+{
+	if (reply->kube.reason == KUBE_REASON_NOT_FOUND) {
+		note_missing_secret(access);
+	} else if (reply->err) {
+		fail_on_hub(steps, access, reply);
+		return;
+	} else if (secret_is_ours(access, reply->object)) {
+		note_secret(access, reply->object, access->ledger->secret.generation);
+		resume_schedule(steps, access);
+	} else {
+		access->delivery = DELIVERY_FOREIGN;
+		access->delivery_recheck_at_ms =
+			clock_monotonic_ms(steps->clock) + FOREIGN_RECHECK_MS;
+	}
+	access_steps_succeed(steps, access);
+}
+
+void delivery_step_read(struct access_steps *steps, struct access *access)
+{
+	call_secret(steps, access, (struct kube_request){.verb = KUBE_GET, .accept = METADATA_ONLY},
+		    delivery_answered);
+}
+
+static void token_delivered(struct access *access)
+{
+	access->renew_at_ms = access->token.renew_at_ms;
+	secret_done(&access->token.secret);
+	access->token = (struct access_token){0};
+}
+
+static void delivery_written(struct access_steps *steps, struct access *access,
+			     const struct kube_reply *reply)
+{
+	bool existed = access->delivery == DELIVERY_OURS; /* somebody may hold what it held */
+	bool taken = reply->err && reply->err->kind == ERROR_CONFLICT;
+	struct error err = {0};
+
+	if (taken || reply->kube.outcome_unknown || reply->kube.reason == KUBE_REASON_NOT_FOUND) {
+		/* The token stays in hand: after a pause the Secret is read, then decided upon. */
+		access->delivery = DELIVERY_UNKNOWN;
+		error_set(&err, ERROR_UNAVAILABLE, "whether the Secret was written is not known");
+		access_steps_fail(steps, access, "HubUnavailable", &err);
+		return;
+	}
+	if (reply->err) {
+		fail_on_hub(steps, access, reply);
+		return;
+	}
+	note_secret(access, reply->object, access->token.generation);
+	if (existed)
+		access->overlap_until_ms = clock_monotonic_ms(steps->clock) + RENEWAL_OVERLAP_MS;
+	token_delivered(access);
+	access_steps_succeed(steps, access);
+}
+
+static struct json *render(const struct access *access, const struct cluster_facts *cluster)
+{
+	const struct ledger *ledger = access->ledger;
+	const struct ledger_anchor *anchor = ledger_anchor(ledger, access->token.generation);
+	bool exists = access->delivery == DELIVERY_OURS;
+	char mark[DIGEST_SHORT_SIZE];
+
+	ledger_mark(ledger, "Secret", ledger->secret.namespace, ledger->secret.name, mark);
+	return secret_object_render(&(struct secret_object){
+		.namespace = ledger->secret.namespace,
+		.name = ledger->secret.name,
+		.uid = exists ? access->delivery_uid : NULL,
+		.resource_version = exists ? access->delivery_version : NULL,
+		.request_name = ledger->request_name,
+		.request_uid = ledger->uid,
+		.mark = mark,
+		.generation = access->token.generation,
+		.expires_at = anchor ? anchor->expires_at : 0,
+		.cluster = cluster,
+		.token = &access->token.secret,
+	});
+}
+
+void delivery_step_write(struct access_steps *steps, struct access *access)
+{
+	const struct cluster_facts *cluster =
+		steps->executor.cluster(steps->executor.context, access->profile_key);
+	bool exists = access->delivery == DELIVERY_OURS;
+	cleanup_json struct json *object = NULL;
+
+	if (!cluster) {
+		access_steps_succeed(steps,
+				     access); /* the member went away: the plan waits for it */
+		return;
+	}
+	object = render(access, cluster);
+	call_secret(
+		steps, access,
+		(struct kube_request){.verb = exists ? KUBE_APPLY : KUBE_CREATE, .body = object},
+		delivery_written);
+}
+
+/* Where we have no rights any more, as in a namespace that is being deleted, the Secret goes with
+ * the request that owns it: the garbage collector sees to that. */
+static bool is_out_of_reach(const struct kube_reply *reply)
+{
+	return reply->kube.reason == KUBE_REASON_NOT_FOUND ||
+	       reply->kube.reason == KUBE_REASON_FORBIDDEN;
+}
+
+static void withdrawn(struct access_steps *steps, struct access *access,
+		      const struct kube_reply *reply)
+{
+	bool replaced = reply->kube.reason == KUBE_REASON_CONFLICT; /* another UID has the name */
+
+	if (reply->err && !is_out_of_reach(reply) && !replaced) {
+		access_steps_fail(steps, access, "WithdrawalFailed", reply->err);
+		return;
+	}
+	access->secret_gone = true;
+	access->delivery = DELIVERY_MISSING;
+	access_steps_succeed(steps, access);
+}
+
+static void withdrawal_looked(struct access_steps *steps, struct access *access,
+			      const struct kube_reply *reply)
+{
+	const char *uid = json_find_string(reply->object, "metadata", "uid");
+	cleanup_json struct json *options = kube_delete_options(uid, NULL);
+
+	if (reply->err && !is_out_of_reach(reply)) {
+		access_steps_fail(steps, access, "WithdrawalFailed", reply->err);
+		return;
+	}
+	if (reply->err || !secret_is_ours(access, reply->object)) {
+		access->secret_gone = true;
+		access_steps_succeed(steps, access);
+		return;
+	}
+	call_secret(steps, access,
+		    (struct kube_request){.verb = KUBE_DELETE, .body = options, .urgent = true},
+		    withdrawn);
+}
+
+void delivery_step_withdraw(struct access_steps *steps, struct access *access)
+{
+	call_secret(
+		steps, access,
+		(struct kube_request){.verb = KUBE_GET, .accept = METADATA_ONLY, .urgent = true},
+		withdrawal_looked);
+}

@@ -1,0 +1,111 @@
+/* ledger.h - the record of what was made for one request: the IssuedCredential object.
+ *
+ * Pure. The ledger, kept in the broker's own namespace, and never what tenants can write, says what
+ * is ours. It is written before the first effect (names, nonce, generation) and again when UIDs are
+ * known. */
+#ifndef CORE_LEDGER_H
+#define CORE_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <base/digest.h>
+
+struct error;
+struct json;
+struct kube_resource;
+struct request;
+
+enum {
+	LEDGER_OBJECTS_MAX = 96, /* a ServiceAccount, 40 roles and their 40 bindings fit */
+	LEDGER_ANCHORS_MAX = 16,
+};
+
+/* An object on the member, in the order of creation: identity, roles, bindings. */
+struct ledger_object {
+	const struct kube_resource *resource;
+	char *namespace;      /* NULL: cluster-scoped */
+	char *name;           /* derived; for the ServiceAccount the requested one */
+	char *requested_name; /* what the request calls it */
+	char *uid;            /* NULL until known */
+	bool gone;            /* deleted by us; not recorded, because deleting twice is harmless */
+};
+
+/* The member-side Secret that one token is bound to. ledger_anchor_name() derives its name. */
+struct ledger_anchor {
+	int64_t generation;
+	char *uid;         /* NULL: made or not, its reply was lost */
+	char *jti;         /* NULL: no token is known */
+	char *terms;       /* request_terms() that the token was asked for with */
+	int64_t issued_at; /* iat and exp of the token, seconds; 0 without a token */
+	int64_t expires_at;
+};
+
+/* The Secret on the hub. */
+struct ledger_secret {
+	char *namespace;
+	char *name;
+	char *uid;          /* NULL until known */
+	int64_t generation; /* of the anchor whose token it was given last; 0: none on record */
+};
+
+struct ledger {
+	char *uid;              /* of the request; also this object's name */
+	char *resource_version; /* NULL: not stored yet */
+	char *hub_id;
+	char *request_namespace;
+	char *request_name;
+	char *profile_key; /* "namespace/name" */
+	char *profile_uid;
+	char *member_uid;
+	char *nonce;
+	char *identity_namespace;
+	struct ledger_object *objects;
+	size_t object_count;
+	int64_t generation; /* the anchor's that may be made next, or was made last */
+	struct ledger_anchor *anchors;
+	size_t anchor_count;
+	struct ledger_secret secret;
+};
+
+struct ledger_plan {
+	const char *hub_id;
+	const char *profile_key;
+	const char *profile_uid;
+	const char *member_uid;
+	const char *identity_namespace; /* for a request that names none */
+	const char *nonce;
+};
+
+/* The record for a request for which nothing was made yet: all names, no UID. The caller's. */
+struct ledger *ledger_new(const struct request *request, const struct ledger_plan *plan);
+
+/* Reads a stored record; ERROR_INVALID when a field is missing. The caller's. */
+struct ledger *ledger_read(const struct json *object, struct error *err);
+struct ledger *ledger_dup(const struct ledger *ledger);
+/* NULL is fine. */
+void ledger_free(void *ledger);
+
+/* The IssuedCredential to be stored in NAMESPACE. The caller's. */
+struct json *ledger_render(const struct ledger *ledger, const char *namespace);
+
+/* The anchor of GENERATION, or NULL. Borrowed until the next change. */
+struct ledger_anchor *ledger_anchor(const struct ledger *ledger, int64_t generation);
+/* Adds the anchor of GENERATION, which must be new; NULL when LEDGER_ANCHORS_MAX are live.
+ * Borrowed. */
+struct ledger_anchor *ledger_add_anchor(struct ledger *ledger, int64_t generation);
+void ledger_remove_anchor(struct ledger *ledger, int64_t generation);
+/* True when any anchor has a token on record. */
+bool ledger_has_token(const struct ledger *ledger);
+
+/* The name of an anchor. It holds the nonce in its hash: nobody who has not read the ledger can
+ * make an object of this name first. The caller's. */
+char *ledger_anchor_name(const struct ledger *ledger, int64_t generation);
+
+/* The mark that proves, where a reply was lost, that an object is ours: a hash of nonce and
+ * place, so that reading one object's mark does not help to forge another's. */
+void ledger_mark(const struct ledger *ledger, const char *kind, const char *namespace,
+		 const char *name, char ret_mark[DIGEST_SHORT_SIZE]);
+
+#endif

@@ -1,0 +1,244 @@
+#include "core/ledger_steps.h"
+
+#include <base/cleanup.h>
+#include <base/digest.h>
+#include <base/error.h>
+#include <base/json.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/access_steps.h"
+#include "core/cluster_profile.h"
+#include "core/kube_path.h"
+#include "core/ledger.h"
+#include "core/request.h"
+#include "core/store.h"
+
+static void call_ledger(struct access_steps *steps, struct access *access, enum kube_verb verb,
+			const struct json *body, access_reply *handle)
+{
+	const struct kube_resource *resource = &KUBE_ISSUED_CREDENTIALS;
+	const char *namespace = steps->settings->namespace;
+	cleanup_free char *path = NULL;
+	struct error err = {0};
+	bool built = verb == KUBE_CREATE ? kube_path_create(resource, namespace, &path, &err)
+					 : kube_path_object(resource, namespace, access->uid, NULL,
+							    &path, &err);
+
+	if (!built) {
+		access_steps_fail(steps, access, "LedgerUnavailable", &err);
+		return;
+	}
+	access_steps_call_hub(
+		steps, access,
+		&(struct kube_request){
+			.verb = verb, .path = path, .body = body, .urgent = verb == KUBE_DELETE},
+		handle);
+}
+
+static void note_version(struct access *access, const struct json *object)
+{
+	memory_free(access->ledger->resource_version);
+	access->ledger->resource_version =
+		memory_text(json_find_string(object, "metadata", "resourceVersion"));
+	access->ledger_saved = true;
+	access->intent_saved = true;
+}
+
+/* Another record than the one that we worked with: what we knew besides is learnt again. */
+static void replace_ledger(struct access *access, struct ledger *ledger)
+{
+	ledger_free(access->ledger);
+	access_adopt_ledger(access, ledger);
+	access_drop_token(access);
+}
+
+static void fail_on_change(struct access_steps *steps, struct access *access)
+{
+	struct error err = {0};
+
+	error_set(&err, ERROR_UNAVAILABLE, "somebody else changed the record of this request");
+	access_steps_fail(steps, access, "LedgerUnavailable", &err);
+}
+
+/* Where a reply was lost, what we sent may be what is stored. */
+static bool is_what_we_sent(const struct access_steps *steps, const struct access *access,
+			    const struct json *object)
+{
+	cleanup_json struct json *sent = ledger_render(access->ledger, steps->settings->namespace);
+
+	return json_equal(json_find(sent, "spec"), json_find(object, "spec"));
+}
+
+static void take_live_ledger(struct access_steps *steps, struct access *access, struct ledger *live,
+			     const struct json *object)
+{
+	bool same = access->ledger && text_same(live->nonce, access->ledger->nonce);
+
+	if (same &&
+	    (access->plan.step == ACCESS_OPEN_LEDGER || is_what_we_sent(steps, access, object))) {
+		ledger_free(live);
+		note_version(access, object);
+		access_steps_succeed(steps, access);
+		return;
+	}
+	replace_ledger(access, live);
+	if (access->plan.step == ACCESS_OPEN_LEDGER || access->plan.step == ACCESS_LOOK_FOR_LEDGER)
+		access_steps_succeed(steps, access);
+	else
+		fail_on_change(steps, access);
+}
+
+/* There is no record. To be closed: it is closed. To be saved: somebody deleted it, so what we know
+ * is stored anew. */
+static void miss_ledger(struct access_steps *steps, struct access *access)
+{
+	bool closing = access->plan.step == ACCESS_CLOSE_LEDGER;
+
+	if (closing || access->plan.step == ACCESS_LOOK_FOR_LEDGER) {
+		ledger_free(TAKE_PTR(access->ledger));
+		access->ledger_absent = true;
+		access->ledger_closed = closing;
+	} else {
+		memory_free(TAKE_PTR(access->ledger->resource_version));
+	}
+	access_steps_succeed(steps, access);
+}
+
+static void ledger_read_live(struct access_steps *steps, struct access *access,
+			     const struct kube_reply *reply)
+{
+	struct error err = {0};
+	struct ledger *live;
+
+	if (reply->err && reply->kube.reason == KUBE_REASON_NOT_FOUND) {
+		miss_ledger(steps, access);
+		return;
+	}
+	if (reply->err) {
+		access_steps_fail(steps, access, "LedgerUnavailable", reply->err);
+		return;
+	}
+	live = ledger_read(reply->object, &err);
+	if (live) {
+		take_live_ledger(steps, access, live, reply->object);
+		return;
+	}
+	/* Never worked with beside one that exists, whatever it says. */
+	ledger_free(TAKE_PTR(access->ledger));
+	access_steps_fail(steps, access, "LedgerUnreadable", &err);
+}
+
+void ledger_step_look(struct access_steps *steps, struct access *access)
+{
+	call_ledger(steps, access, KUBE_GET, NULL, ledger_read_live);
+}
+
+static void ledger_opened(struct access_steps *steps, struct access *access,
+			  const struct kube_reply *reply)
+{
+	if (reply->kube.reason == KUBE_REASON_ALREADY_EXISTS) {
+		call_ledger(steps, access, KUBE_GET, NULL, ledger_read_live);
+		return;
+	}
+	if (reply->err) {
+		access_steps_fail(steps, access, "LedgerUnavailable", reply->err);
+		return;
+	}
+	note_version(access, reply->object);
+	access_steps_succeed(steps, access);
+}
+
+static struct ledger *first_ledger(const struct access_steps *steps, const struct access *access,
+				   const struct request *request)
+{
+	const struct cluster_profile *profile = store_find(steps->profiles, access->profile_key);
+	struct member_facts member =
+		steps->executor.member(steps->executor.context, access->profile_key);
+	char nonce[NONCE_SIZE];
+
+	digest_nonce(nonce);
+	return ledger_new(request,
+			  &(struct ledger_plan){
+				  .hub_id = steps->settings->hub_id,
+				  .profile_key = access->profile_key,
+				  .profile_uid = profile ? profile->uid : NULL,
+				  .member_uid = member.uid,
+				  .identity_namespace = steps->settings->identity_namespace,
+				  .nonce = nonce,
+			  });
+}
+
+void ledger_step_open(struct access_steps *steps, struct access *access)
+{
+	const struct request *request = access_steps_request(steps, access);
+	cleanup_json struct json *object = NULL;
+
+	if (!access->ledger && request)
+		access->ledger = first_ledger(steps, access, request);
+	if (!access->ledger) {
+		access_steps_succeed(steps, access);
+		return;
+	}
+	object = ledger_render(access->ledger, steps->settings->namespace);
+	call_ledger(steps, access, KUBE_CREATE, object, ledger_opened);
+}
+
+static void ledger_stored(struct access_steps *steps, struct access *access,
+			  const struct kube_reply *reply)
+{
+	if (reply->kube.reason == KUBE_REASON_CONFLICT ||
+	    reply->kube.reason == KUBE_REASON_NOT_FOUND) {
+		call_ledger(steps, access, KUBE_GET, NULL, ledger_read_live);
+		return;
+	}
+	if (reply->err) {
+		access_steps_fail(steps, access, "LedgerUnavailable", reply->err);
+		return;
+	}
+	note_version(access, reply->object);
+	access_steps_succeed(steps, access);
+}
+
+void ledger_step_save(struct access_steps *steps, struct access *access)
+{
+	cleanup_json struct json *object =
+		ledger_render(access->ledger, steps->settings->namespace);
+
+	call_ledger(steps, access, KUBE_PUT, object, ledger_stored);
+}
+
+void ledger_step_reserve_anchor(struct access_steps *steps, struct access *access)
+{
+	access->ledger->generation++;
+	access->ledger_saved = false;
+	access->intent_saved = false;
+	ledger_step_save(steps, access);
+}
+
+static void ledger_closed(struct access_steps *steps, struct access *access,
+			  const struct kube_reply *reply)
+{
+	if (reply->kube.reason == KUBE_REASON_CONFLICT) {
+		call_ledger(steps, access, KUBE_GET, NULL, ledger_read_live);
+		return;
+	}
+	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND) {
+		access_steps_fail(steps, access, "LedgerUnavailable", reply->err);
+		return;
+	}
+	miss_ledger(steps, access);
+}
+
+void ledger_step_close(struct access_steps *steps, struct access *access)
+{
+	const char *version = access->ledger->resource_version;
+	cleanup_json struct json *options = kube_delete_options(NULL, version);
+
+	if (version)
+		call_ledger(steps, access, KUBE_DELETE, options, ledger_closed);
+	else /* it may be stored all the same, or another one may be: only what was read is deleted
+	      */
+		call_ledger(steps, access, KUBE_GET, NULL, ledger_read_live);
+}

@@ -1,0 +1,211 @@
+#include "core/member_objects.h"
+
+#include <string.h>
+
+#include <base/cleanup.h>
+#include <base/error.h>
+#include <base/json.h>
+#include <base/limits.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/kube_path.h"
+#include "core/ledger.h"
+#include "core/request.h"
+
+#define MARK_ANNOTATION "credbroker.dev/mark"
+
+static struct json *object_new(const char *api_version, const char *kind)
+{
+	struct json *object = json_object_new();
+
+	json_add_string(object, "apiVersion", api_version);
+	json_add_string(object, "kind", kind);
+	return object;
+}
+
+/* Labels are an index for people and lists; only UID and mark decide what is ours. */
+static void add_metadata(struct json *object, const struct ledger *ledger, const char *kind,
+			 const char *namespace, const char *name, const char *requested_name)
+{
+	struct json *metadata = json_add_object(object, "metadata");
+	struct json *labels = json_add_object(metadata, "labels");
+	struct json *annotations = json_add_object(metadata, "annotations");
+	struct text request = text_with_max(HTTP_PATH_MAX);
+	cleanup_free char *request_key = NULL;
+	char mark[DIGEST_SHORT_SIZE];
+
+	text_appendf(&request, "%s/%s", ledger->request_namespace, ledger->request_name);
+	request_key = text_take(&request);
+	ledger_mark(ledger, kind, namespace, name, mark);
+	json_add_string(metadata, "namespace", namespace);
+	json_add_string(metadata, "name", name);
+	json_add_string(labels, "app.kubernetes.io/managed-by", "credbroker");
+	json_add_string(labels, "credbroker.dev/hub-id", ledger->hub_id);
+	json_add_string(labels, "credbroker.dev/request-uid", ledger->uid);
+	json_add_string(annotations, "credbroker.dev/request", request_key);
+	json_add_string(annotations, "credbroker.dev/requested-name", requested_name);
+	json_add_string(annotations, MARK_ANNOTATION, mark);
+}
+
+static const struct request_role *role_of(const struct request *request,
+					  const struct ledger_object *object)
+{
+	for (size_t i = 0; i < request->role_count; i++)
+		if (text_same(request->roles[i].namespace, object->namespace) &&
+		    text_same(request->roles[i].name, object->requested_name))
+			return &request->roles[i];
+	return NULL;
+}
+
+/* The server stores no empty list, so none is sent: what comes back must compare equal. */
+static bool copy_unless_empty(void *rule, const char *key, const struct json *value)
+{
+	if (json_is_array(value) && json_size(value) > 0)
+		json_add_copy(rule, key, value);
+	return true;
+}
+
+static void add_rules(struct json *object, const struct request_role *role)
+{
+	struct error err = {0};
+	struct json *rules = json_add_array(object, "rules");
+	cleanup_json struct json *wanted =
+		role && role->rules ? json_parse(role->rules, strlen(role->rules), &err) : NULL;
+
+	for (size_t i = 0; i < json_size(wanted); i++)
+		json_each(json_item(wanted, i), copy_unless_empty, json_append_object(rules));
+}
+
+/* A role with rules has a derived name, recorded before the binding; NULL: it is bound as it is. */
+static const char *derived_role_name(const struct ledger *ledger,
+				     const struct ledger_object *binding)
+{
+	const struct kube_resource *roles = binding->namespace ? &KUBE_ROLES : &KUBE_CLUSTER_ROLES;
+
+	for (size_t i = 0; i < ledger->object_count; i++)
+		if (ledger->objects[i].resource == roles &&
+		    text_same(ledger->objects[i].namespace, binding->namespace) &&
+		    text_same(ledger->objects[i].requested_name, binding->requested_name))
+			return ledger->objects[i].name;
+	return NULL;
+}
+
+bool member_object_binds_existing(const struct ledger *ledger, size_t index)
+{
+	const struct ledger_object *object = &ledger->objects[index];
+	bool binding = object->resource == &KUBE_ROLE_BINDINGS ||
+		       object->resource == &KUBE_CLUSTER_ROLE_BINDINGS;
+
+	return binding && !derived_role_name(ledger, object);
+}
+
+static void add_binding(struct json *object, const struct ledger *ledger,
+			const struct ledger_object *binding)
+{
+	struct json *role = json_add_object(object, "roleRef");
+	struct json *subject = json_append_object(json_add_array(object, "subjects"));
+	const char *derived = derived_role_name(ledger, binding);
+
+	json_add_string(role, "apiGroup", KUBE_ROLES.group);
+	json_add_string(role, "kind", binding->namespace ? "Role" : "ClusterRole");
+	json_add_string(role, "name", derived ? derived : binding->requested_name);
+	json_add_string(subject, "kind", "ServiceAccount");
+	json_add_string(subject, "namespace", ledger->identity_namespace);
+	json_add_string(subject, "name", ledger->objects[0].name);
+}
+
+struct json *member_object_render(const struct ledger *ledger, size_t index,
+				  const struct request *request)
+{
+	const struct ledger_object *object = &ledger->objects[index];
+	const struct kube_resource *resource = object->resource;
+	struct json *json = object_new(
+		resource == &KUBE_SERVICE_ACCOUNTS ? "v1" : "rbac.authorization.k8s.io/v1",
+		resource->kind);
+
+	add_metadata(json, ledger, resource->kind, object->namespace, object->name,
+		     object->requested_name);
+	if (resource == &KUBE_SERVICE_ACCOUNTS)
+		json_add_bool(json, "automountServiceAccountToken", false);
+	else if (resource == &KUBE_ROLES || resource == &KUBE_CLUSTER_ROLES)
+		add_rules(json, role_of(request, object));
+	else
+		add_binding(json, ledger, object);
+	return json;
+}
+
+bool member_object_is_ours(const struct ledger *ledger, size_t index, const struct json *live)
+{
+	const struct ledger_object *object = &ledger->objects[index];
+	const char *uid = json_find_string(live, "metadata", "uid");
+	const char *live_mark = json_find_string(live, "metadata", "annotations", MARK_ANNOTATION);
+	char mark[DIGEST_SHORT_SIZE];
+
+	if (!uid)
+		return false;
+	if (object->uid)
+		return text_same(object->uid, uid);
+	ledger_mark(ledger, object->resource->kind, object->namespace, object->name, mark);
+	return text_same(mark, live_mark);
+}
+
+bool member_object_is_intact(const struct json *intended, const struct json *live,
+			     struct error *err)
+{
+	static const char *const fields[] = {"rules", "roleRef", "subjects"};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (json_find(intended, fields[i]) &&
+		    !json_equal(json_find(intended, fields[i]), json_find(live, fields[i])))
+			return error_set(err, ERROR_CONFLICT,
+					 "the member changed the %s of what was made", fields[i]);
+	return true;
+}
+
+struct json *member_anchor_render(const struct ledger *ledger, int64_t generation)
+{
+	cleanup_free char *name = ledger_anchor_name(ledger, generation);
+	struct json *anchor = object_new("v1", "Secret");
+
+	add_metadata(anchor, ledger, "Secret", ledger->identity_namespace, name, NULL);
+	json_add_string(anchor, "type", "credbroker.dev/anchor");
+	return anchor;
+}
+
+struct json *member_token_request_render(const struct ledger *ledger, const struct request *request,
+					 int64_t generation, const char *anchor_uid)
+{
+	cleanup_free char *anchor_name = ledger_anchor_name(ledger, generation);
+	struct json *token_request = object_new("authentication.k8s.io/v1", "TokenRequest");
+	struct json *metadata = json_add_object(token_request, "metadata");
+	struct json *spec = json_add_object(token_request, "spec");
+	struct json *audiences = json_add_array(spec, "audiences");
+	struct json *anchor = json_add_object(spec, "boundObjectRef");
+
+	json_add_string(metadata, "namespace", ledger->identity_namespace);
+	json_add_string(metadata, "name", ledger->objects[0].name);
+	json_add_string(metadata, "uid", ledger->objects[0].uid);
+	for (size_t i = 0; i < request->audience_count; i++)
+		json_append_string(audiences, request->audiences[i]);
+	json_add_integer(spec, "expirationSeconds", request->expiration_s);
+	json_add_string(anchor, "apiVersion", "v1");
+	json_add_string(anchor, "kind", "Secret");
+	json_add_string(anchor, "name", anchor_name);
+	json_add_string(anchor, "uid", anchor_uid);
+	return token_request;
+}
+
+struct json *member_review_render(void)
+{
+	return object_new("authentication.k8s.io/v1", "SelfSubjectReview");
+}
+
+char *member_username(const struct ledger *ledger)
+{
+	struct text username = text_with_max(HTTP_PATH_MAX);
+
+	text_appendf(&username, "system:serviceaccount:%s:%s", ledger->identity_namespace,
+		     ledger->objects[0].name);
+	return text_take(&username);
+}

@@ -1,0 +1,45 @@
+/* member_objects.h - the objects that give a request its access on the member, as JSON.
+ *
+ * Pure and deterministic. Nothing here holds a token. */
+#ifndef CORE_MEMBER_OBJECTS_H
+#define CORE_MEMBER_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct json;
+struct ledger;
+struct ledger_object;
+struct request;
+
+/* Object INDEX of LEDGER as it is to be created for REQUEST. The caller's. */
+struct json *member_object_render(const struct ledger *ledger, size_t index,
+				  const struct request *request);
+
+/* True when object INDEX binds a role that is not ours. */
+bool member_object_binds_existing(const struct ledger *ledger, size_t index);
+
+/* True when LIVE is what we made: its UID is recorded, or it carries our mark. */
+bool member_object_is_ours(const struct ledger *ledger, size_t index, const struct json *live);
+
+/* ERROR_CONFLICT when the rules, roleRef or subjects of LIVE are not those of INTENDED. */
+bool member_object_is_intact(const struct json *intended, const struct json *live,
+			     struct error *err);
+
+/* The anchor Secret of GENERATION: no data, no finalizers, because with one its deletion would not
+ * revoke for a minute (kube-semantics T-09). The caller's. */
+struct json *member_anchor_render(const struct ledger *ledger, int64_t generation);
+
+/* A TokenRequest bound to the anchor and to this very ServiceAccount by UID (T-02, T-08). */
+struct json *member_token_request_render(const struct ledger *ledger, const struct request *request,
+					 int64_t generation, const char *anchor_uid);
+
+/* A SelfSubjectReview. The caller's. */
+struct json *member_review_render(void);
+
+/* "system:serviceaccount:<namespace>:<name>". The caller's. */
+char *member_username(const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,299 @@
+#include "core/member_steps.h"
+
+#include <string.h>
+
+#include <base/cleanup.h>
+#include <base/error.h>
+#include <base/json.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/access_steps.h"
+#include "core/kube_path.h"
+#include "core/ledger.h"
+#include "core/member_objects.h"
+#include "core/request.h"
+
+enum { UID_MAX = 128 }; /* what the ledger takes; Kubernetes' own have 36 */
+
+static struct ledger_object *planned_object(const struct access *access)
+{
+	return &access->ledger->objects[access->plan.index];
+}
+
+static void call_object(struct access_steps *steps, struct access *access, enum kube_verb verb,
+			const struct json *body, access_reply *handle)
+{
+	const struct ledger_object *object = planned_object(access);
+	cleanup_free char *path = NULL;
+	struct error err = {0};
+	bool built = verb == KUBE_CREATE
+			     ? kube_path_create(object->resource, object->namespace, &path, &err)
+			     : kube_path_object(object->resource, object->namespace, object->name,
+						NULL, &path, &err);
+
+	if (!built) {
+		access_steps_fail(steps, access, "InvalidRequest", &err);
+		return;
+	}
+	access_steps_call_member(
+		steps, access,
+		&(struct kube_request){
+			.verb = verb, .path = path, .body = body, .urgent = verb == KUBE_DELETE},
+		handle);
+}
+
+static const char *conflict_reason(const struct kube_resource *resource)
+{
+	if (resource == &KUBE_SERVICE_ACCOUNTS)
+		return "ServiceAccountConflict";
+	return resource == &KUBE_ROLES || resource == &KUBE_CLUSTER_ROLES ? "RoleConflict"
+									  : "RoleBindingConflict";
+}
+
+static void fail_on_conflict(struct access_steps *steps, struct access *access)
+{
+	const struct ledger_object *object = planned_object(access);
+	struct error err = {0};
+
+	error_set(&err, ERROR_CONFLICT,
+		  "%s %s%s%s exists on the member and is not ours: it stays untouched",
+		  object->resource->kind, object->namespace ? object->namespace : "",
+		  object->namespace ? "/" : "", object->name);
+	access_steps_fail(steps, access, conflict_reason(object->resource), &err);
+}
+
+static void fail_to_create(struct access_steps *steps, struct access *access,
+			   const struct kube_reply *reply)
+{
+	const struct ledger_object *object = planned_object(access);
+	bool identity = object->resource == &KUBE_SERVICE_ACCOUNTS;
+	struct error err = *reply->err;
+
+	if (reply->kube.reason == KUBE_REASON_UNAUTHORIZED) {
+		access_steps_fail(steps, access, "MemberAccessRejected", &err);
+	} else if (reply->kube.reason == KUBE_REASON_NAMESPACE_TERMINATING) {
+		access_steps_fail(steps, access, "NamespaceTerminating", &err);
+	} else if (identity && (err.kind == ERROR_DENIED || err.kind == ERROR_NOT_FOUND)) {
+		error_wrap(&err, "namespace %s is not opened to the broker on the member",
+			   object->namespace);
+		err.kind = ERROR_DENIED;
+		access_steps_fail(steps, access, "NamespaceNotOpened", &err);
+	} else if (err.kind == ERROR_DENIED) {
+		error_wrap(&err, "the broker may not grant %s on the member",
+			   object->requested_name);
+		access_steps_fail(steps, access, "GrantRefused", &err);
+	} else if (err.kind == ERROR_NOT_FOUND) {
+		error_wrap(&err, "the role %s or its namespace is not on the member",
+			   object->requested_name);
+		access_steps_fail(steps, access, "RoleNotFound", &err);
+	} else {
+		access_steps_fail(steps, access, "MemberUnavailable", &err);
+	}
+}
+
+static void learn_object(struct access_steps *steps, struct access *access, const struct json *live)
+{
+	const struct request *request = access_steps_request(steps, access);
+	struct ledger_object *object = planned_object(access);
+	const char *uid = json_find_string(live, "metadata", "uid");
+	cleanup_json struct json *intended = NULL;
+	struct error err = {0};
+
+	if (text_is_empty(uid)) {
+		error_set(&err, ERROR_UNAVAILABLE,
+			  "the member answered with an object without uid");
+		access_steps_fail(steps, access, "MemberUnavailable", &err);
+		return;
+	}
+	if (request) {
+		intended =
+			member_object_render(access->ledger, (size_t)access->plan.index, request);
+		if (!member_object_is_intact(intended, live, &err)) {
+			access_steps_fail(steps, access, conflict_reason(object->resource), &err);
+			return;
+		}
+	}
+	memory_free(object->uid);
+	object->uid = memory_text(uid);
+	access->ledger_saved = false;
+	access_steps_succeed(steps, access);
+}
+
+static void existing_object_read(struct access_steps *steps, struct access *access,
+				 const struct kube_reply *reply)
+{
+	if (reply->err)
+		fail_to_create(steps, access, reply);
+	else if (!member_object_is_ours(access->ledger, (size_t)access->plan.index, reply->object))
+		fail_on_conflict(steps, access);
+	else
+		learn_object(steps, access, reply->object);
+}
+
+static void object_created(struct access_steps *steps, struct access *access,
+			   const struct kube_reply *reply)
+{
+	if (reply->kube.reason == KUBE_REASON_ALREADY_EXISTS)
+		call_object(steps, access, KUBE_GET, NULL, existing_object_read);
+	else if (reply->err)
+		fail_to_create(steps, access, reply);
+	else
+		learn_object(steps, access, reply->object);
+}
+
+static void post_object(struct access_steps *steps, struct access *access)
+{
+	const struct request *request = access_steps_request(steps, access);
+	cleanup_json struct json *object = NULL;
+
+	if (!request) {
+		access_steps_succeed(steps, access);
+		return;
+	}
+	object = member_object_render(access->ledger, (size_t)access->plan.index, request);
+	call_object(steps, access, KUBE_CREATE, object, object_created);
+}
+
+static void bind_answered(struct access_steps *steps, struct access *access,
+			  const struct kube_reply *reply)
+{
+	const struct ledger_object *binding = planned_object(access);
+	struct error err = {0};
+
+	if (reply->err) {
+		fail_to_create(steps, access, reply);
+	} else if (!json_is_true(json_find(reply->object, "status", "allowed"))) {
+		error_set(&err, ERROR_DENIED,
+			  "the existing role %s is not opened to the broker by name",
+			  binding->requested_name);
+		access_steps_fail(steps, access, "GrantRefused", &err);
+	} else {
+		post_object(steps, access);
+	}
+}
+
+/* The API server would also let us bind whatever role holds no more than we do, our own included.
+ */
+static void ask_bind(struct access_steps *steps, struct access *access)
+{
+	const struct ledger_object *binding = planned_object(access);
+	cleanup_json struct json *review = json_object_new();
+	cleanup_free char *path = NULL;
+	struct json *attributes;
+	struct error err = {0};
+
+	json_add_string(review, "apiVersion", "authorization.k8s.io/v1");
+	json_add_string(review, "kind", "SelfSubjectAccessReview");
+	attributes = json_add_object(json_add_object(review, "spec"), "resourceAttributes");
+	json_add_string(attributes, "group", KUBE_ROLES.group);
+	json_add_string(attributes, "resource",
+			binding->namespace ? KUBE_ROLES.plural : KUBE_CLUSTER_ROLES.plural);
+	json_add_string(attributes, "namespace", binding->namespace);
+	json_add_string(attributes, "name", binding->requested_name);
+	json_add_string(attributes, "verb", "bind");
+	if (!kube_path_create(&KUBE_SELF_SUBJECT_ACCESS_REVIEWS, NULL, &path, &err)) {
+		access_steps_fail(steps, access, "InvalidRequest", &err);
+		return;
+	}
+	access_steps_call_member(
+		steps, access,
+		&(struct kube_request){.verb = KUBE_CREATE, .path = path, .body = review},
+		bind_answered);
+}
+
+void member_step_create_object(struct access_steps *steps, struct access *access)
+{
+	if (member_object_binds_existing(access->ledger, (size_t)access->plan.index))
+		ask_bind(steps, access);
+	else
+		post_object(steps, access);
+}
+
+static void object_is_gone(struct access_steps *steps, struct access *access)
+{
+	planned_object(access)->gone = true;
+	access_steps_succeed(steps, access);
+}
+
+static void conflicting_object_read(struct access_steps *steps, struct access *access,
+				    const struct kube_reply *reply)
+{
+	const char *uid = json_find_string(reply->object, "metadata", "uid");
+	struct error err = {0};
+
+	if (reply->kube.reason == KUBE_REASON_NOT_FOUND ||
+	    (!reply->err && uid && !text_same(uid, planned_object(access)->uid))) {
+		object_is_gone(steps, access); /* another one has the name: it stays */
+		return;
+	}
+	error_set(&err, ERROR_UNAVAILABLE, "the member does not delete %s %s",
+		  planned_object(access)->resource->kind, planned_object(access)->name);
+	access_steps_fail(steps, access, "RevocationFailed", reply->err ? reply->err : &err);
+}
+
+static void object_deleted(struct access_steps *steps, struct access *access,
+			   const struct kube_reply *reply)
+{
+	struct error err = {0};
+
+	if (reply->kube.reason == KUBE_REASON_CONFLICT) {
+		call_object(steps, access, KUBE_GET, NULL, conflicting_object_read);
+		return;
+	}
+	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND) {
+		access_steps_fail(steps, access, "RevocationFailed", reply->err);
+		return;
+	}
+	if (json_size(json_find(reply->object, "metadata", "finalizers")) > 0) {
+		error_set(&err, ERROR_UNAVAILABLE, "somebody's finalizer keeps %s %s on the member",
+			  planned_object(access)->resource->kind, planned_object(access)->name);
+		access_steps_fail(steps, access, "RevocationFailed", &err);
+		return;
+	}
+	object_is_gone(steps, access);
+}
+
+static void delete_by_uid(struct access_steps *steps, struct access *access, const char *uid)
+{
+	cleanup_json struct json *options = kube_delete_options(uid, NULL);
+
+	call_object(steps, access, KUBE_DELETE, options, object_deleted);
+}
+
+/* In a namespace that is not opened we made none, and a request for it must not wait there for
+ * ever. Everywhere else we may always look. */
+static bool cannot_have_been_made(const struct ledger_object *object,
+				  const struct kube_reply *reply)
+{
+	return object->resource == &KUBE_SERVICE_ACCOUNTS &&
+	       reply->kube.reason == KUBE_REASON_FORBIDDEN;
+}
+
+static void unrecorded_object_read(struct access_steps *steps, struct access *access,
+				   const struct kube_reply *reply)
+{
+	const char *uid = json_find_string(reply->object, "metadata", "uid");
+
+	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND &&
+	    !cannot_have_been_made(planned_object(access), reply)) {
+		access_steps_fail(steps, access, "RevocationFailed", reply->err);
+	} else if (reply->err || !member_object_is_ours(access->ledger, (size_t)access->plan.index,
+							reply->object)) {
+		planned_object(access)->gone = true;
+		access_steps_succeed(steps, access);
+	} else {
+		delete_by_uid(steps, access, uid);
+	}
+}
+
+void member_step_delete_object(struct access_steps *steps, struct access *access)
+{
+	const struct ledger_object *object = planned_object(access);
+
+	if (object->uid)
+		delete_by_uid(steps, access, object->uid);
+	else
+		call_object(steps, access, KUBE_GET, NULL, unrecorded_object_read);
+}

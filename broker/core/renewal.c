@@ -1,0 +1,28 @@
+#include "core/renewal.h"
+
+#include <stdio.h>
+
+#include <base/digest.h>
+
+#include "core/ledger.h"
+
+static int64_t base32_value(char c)
+{
+	return c >= 'a' ? c - 'a' : c - '2' + 26;
+}
+
+int64_t renewal_delay_s(const char *request_uid, const struct ledger_anchor *anchor)
+{
+	int64_t lifetime = anchor->expires_at - anchor->issued_at;
+	char generation[24];
+	char digest[DIGEST_SHORT_SIZE];
+	const char *const fields[] = {"renewal", request_uid, generation, NULL};
+	int64_t spread; /* 0 to 2000 */
+
+	snprintf(generation, sizeof(generation), "%lld", (long long)anchor->generation);
+	digest_short(fields, digest);
+	spread = (base32_value(digest[0]) * 1024 + base32_value(digest[1]) * 32 +
+		  base32_value(digest[2])) %
+		 2001;
+	return lifetime * (5000 + spread) / 10000;
+}

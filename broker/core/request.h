@@ -1,0 +1,74 @@
+/* request.h - an AuthTokenRequest as the broker sees it.
+ *
+ * Pure. Reads every shape that clients of the 2024 proposal sent (docs/api.md). What the API server
+ * stored is checked again, because a CRD may have been laxer when it was stored. */
+#ifndef CORE_REQUEST_H
+#define CORE_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <base/digest.h>
+#include <base/error.h>
+
+struct json;
+
+#define REQUEST_FINALIZER "credbroker.dev/revocation"
+
+/* A set of rights wanted on the member. */
+struct request_role {
+	char *namespace; /* NULL: a ClusterRole, bound in the whole cluster */
+	char *name;
+	char *rules; /* JSON text; NULL: the existing role of that name is bound */
+};
+
+struct request {
+	char *key; /* "namespace/name" */
+	char *namespace;
+	char *name;
+	char *uid;
+	char *resource_version;
+	int64_t generation;
+	bool deleting;
+	size_t finalizer_count;
+	int finalizer_index; /* of ours; -1: not there */
+
+	char *profile_namespace; /* "": not named; see request_profile_key() */
+	char *profile_name;
+	char *service_account;
+	char *service_account_namespace; /* "": the default identity namespace */
+	struct request_role *roles;
+	size_t role_count;
+	char **audiences;
+	size_t audience_count;
+	int64_t expiration_s;
+	char *delivery_name;
+
+	char *status;                 /* JSON text as stored; NULL when absent */
+	bool has_conditions;          /* ... and it shows conditions */
+	char invalid[ERROR_TEXT_MAX]; /* why it cannot be served; "" when it can */
+	bool refused;                 /* ... because it asks for what is never granted */
+};
+
+enum {
+	REQUEST_EXPIRATION_DEFAULT_S = 3600,
+	REQUEST_EXPIRATION_MIN_S = 600,
+	REQUEST_EXPIRATION_MAX_S = 24 * 3600,
+};
+
+/* Projects OBJECT. An object that is well-formed but cannot be served has `invalid` set, so that
+ * its owner can be told; NULL (ERROR_INVALID) only without a name and UID. The caller's. */
+struct request *request_read(const struct json *object, struct error *err);
+
+/* NULL is fine. Takes void * so that it serves as a store's destructor. */
+void request_free(void *request);
+
+/* A digest of what the credential is to be like: another one means another token. */
+void request_terms(const struct request *request, char ret_terms[DIGEST_SHORT_SIZE]);
+
+/* "namespace/name" of the ClusterProfile. An unnamed namespace is DEFAULT_NAMESPACE or, where that
+ * is NULL, the request's own. The caller's. */
+char *request_profile_key(const struct request *request, const char *default_namespace);
+
+#endif

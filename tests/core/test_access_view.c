@@ -1,0 +1,338 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdbool.h>
+
+#include <base/cleanup.h>
+#include <base/memory.h>
+#include <base/secret.h>
+
+#include "broker/core/access.h"
+#include "broker/core/access_view.h"
+#include "broker/core/ledger.h"
+#include "broker/core/request.h"
+#include "support/sample_request.h"
+
+enum { NOW = 5000000 };
+
+/* A request that was issued: a ServiceAccount, a role, two bindings, and the anchor of
+ * generation 1. */
+static struct request *request;
+static struct access *access;
+static struct access_view view;
+
+static struct ledger_anchor *add_anchor(int64_t generation, bool has_token)
+{
+	struct ledger_anchor *anchor = ledger_add_anchor(access->ledger, generation);
+	char terms[DIGEST_SHORT_SIZE];
+
+	request_terms(request, terms);
+	anchor->uid = memory_text("anchor");
+	anchor->jti = memory_text(has_token ? "jti" : NULL);
+	anchor->terms = memory_text(has_token ? terms : NULL);
+	return anchor;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	request = sample_request("{'metadata':{'finalizers':['credbroker.dev/revocation']}}");
+	access = access_new("request-1", "team-a/reader");
+	access->ledger = sample_request_ledger(request);
+	access->ledger->resource_version = memory_text("7");
+	for (size_t i = 0; i < access->ledger->object_count; i++)
+		access->ledger->objects[i].uid = memory_text("uid");
+	add_anchor(1, true);
+	access->ledger->secret.uid = memory_text("secret-1");
+	access->acknowledged = true;
+	access->delivery = DELIVERY_OURS;
+	access->delivery_generation = 1;
+	access->renew_at_ms = NOW + 1000;
+	view = (struct access_view){
+		.now_ms = NOW,
+		.access = access,
+		.request = request,
+		.request_allowed = true,
+		.profile_exists = true,
+		.member = {.state = MEMBER_READY, .uid = "cluster-1"},
+		.destination = DESTINATION_OPEN,
+	};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	access_free(access);
+	request_free(request);
+	return 0;
+}
+
+static struct access_facts facts(void)
+{
+	return access_view_facts(&view);
+}
+
+static void access_view_facts__of_an_issued_request(void **state)
+{
+	struct access_facts f = facts();
+
+	(void)state;
+	assert_int_equal(f.now_ms, NOW);
+	assert_true(f.request_exists && f.request_valid && f.request_allowed &&
+		    f.finalizer_present);
+	assert_true(f.acknowledged && f.profile_exists && f.member_is_recorded_one);
+	assert_false(f.request_gone || f.request_deleting || f.request_refused);
+	assert_true(f.ledger_exists && f.ledger_stored && f.ledger_saved && f.intent_saved);
+	assert_int_equal(f.member, MEMBER_READY);
+	assert_int_equal(f.destination, DESTINATION_OPEN);
+	assert_int_equal(f.object_missing, FACT_NONE);
+	assert_int_equal(f.object_standing, 2);
+	assert_true(f.standing_is_binding && f.secret_standing && f.anchor_spent);
+	assert_int_equal(f.anchor_standing, 0);
+	assert_int_equal(f.anchor_superseded, FACT_NONE);
+	assert_true(f.credential_delivered && f.credential_is_as_asked);
+	assert_false(f.anchor_made || f.token_in_hand || f.undo_failed || f.withdrawal_failed);
+	assert_int_equal(f.renew_at_ms, NOW + 1000);
+	assert_int_equal(f.retry_at_ms, 0);
+}
+
+static void access_view_facts__of_a_new_request(void **state)
+{
+	struct access *fresh = access_new("request-1", "team-a/reader");
+	struct access_facts f;
+
+	(void)state;
+	view.access = fresh;
+	f = facts();
+	assert_false(f.acknowledged || f.ledger_exists || f.ledger_absent || f.ledger_stored);
+	assert_false(f.secret_standing || f.anchor_spent || f.credential_delivered);
+	assert_true(f.member_is_recorded_one);
+	assert_int_equal(f.delivery, DELIVERY_UNKNOWN);
+	assert_int_equal(f.object_missing, FACT_NONE);
+	assert_int_equal(f.object_standing, FACT_NONE);
+	assert_int_equal(f.anchor_standing, FACT_NONE);
+	assert_int_equal(f.anchor_superseded, FACT_NONE);
+	fresh->ledger_absent = true;
+	assert_true(facts().ledger_absent);
+	access_free(fresh);
+}
+
+static void access_view_facts__of_a_request_that_is_not_there(void **state)
+{
+	struct access_facts f;
+
+	(void)state;
+	view.request = NULL;
+	access->request_gone = true;
+	f = facts();
+	assert_true(f.request_gone && f.credential_delivered);
+	assert_false(f.request_exists || f.request_deleting || f.request_valid ||
+		     f.finalizer_present || f.credential_is_as_asked);
+}
+
+static void access_view_facts__knows_the_finalizer_before_the_watch_does(void **state)
+{
+	(void)state;
+	request->finalizer_index = -1;
+	assert_false(facts().finalizer_present);
+	access->finalizer_added = true;
+	assert_true(facts().finalizer_present);
+	access->finalizer_added = false;
+	request->finalizer_index = 0;
+	access->released = true;
+	assert_false(facts().finalizer_present);
+}
+
+static void access_view_facts__compares_the_member_with_the_record(void **state)
+{
+	(void)state;
+	view.member.uid = "cluster-2";
+	assert_false(facts().member_is_recorded_one);
+	view.member.uid = NULL;
+	assert_false(facts().member_is_recorded_one);
+}
+
+static void access_view_facts__finds_what_is_missing_and_what_stands(void **state)
+{
+	struct ledger_object *objects = access->ledger->objects;
+
+	(void)state;
+	memory_free(TAKE_PTR(objects[3].uid));
+	memory_free(TAKE_PTR(objects[1].uid));
+	assert_int_equal(facts().object_missing, 1);
+	objects[2].gone = true;
+	assert_int_equal(facts().object_standing, 3);
+	objects[3].gone = true;
+	assert_int_equal(facts().object_standing, 0);
+	assert_false(facts().standing_is_binding);
+	objects[0].gone = true;
+	assert_int_equal(facts().object_standing, 1);
+	objects[1].gone = true;
+	assert_int_equal(facts().object_standing, FACT_NONE);
+}
+
+static void access_view_facts__made_nothing_before_its_record_was_stored(void **state)
+{
+	(void)state;
+	memory_free(TAKE_PTR(access->ledger->resource_version));
+	assert_int_equal(facts().object_standing, 2);
+	memory_free(TAKE_PTR(access->ledger->objects[0].uid));
+	assert_int_equal(facts().object_standing, FACT_NONE);
+	assert_int_equal(facts().anchor_standing, FACT_NONE);
+	assert_false(facts().secret_standing);
+}
+
+static void access_view_facts__looks_for_a_secret_where_there_may_be_one(void **state)
+{
+	(void)state;
+	memory_free(TAKE_PTR(access->ledger->secret.uid));
+	assert_true(facts().secret_standing);
+	memory_free(TAKE_PTR(access->ledger->anchors[0].jti));
+	assert_false(facts().secret_standing);
+	access->ledger->secret.uid = memory_text("secret-1");
+	assert_true(facts().secret_standing);
+	access->secret_gone = true;
+	assert_false(facts().secret_standing);
+}
+
+struct superseded {
+	const char *sentence;
+	int64_t generation, delivered;
+	int64_t tokens[3]; /* generations; 0: none */
+	int64_t bare;      /* the generation of an anchor without a token; 0: none */
+	int64_t overlap_until_ms;
+	int expected;
+};
+
+static const struct superseded superseded[] = {
+	{"the delivered one is needed", 1, 1, {1}, 0, 0, FACT_NONE},
+	{"the one before it is not", 2, 2, {1, 2}, 0, 0, 0},
+	{"but during the overlap it is", 2, 2, {1, 2}, 0, NOW + 1, FACT_NONE},
+	{"the overlap ends in time", 2, 2, {1, 2}, 0, NOW, 0},
+	{"the first of several goes first", 3, 3, {1, 2, 3}, 0, 0, 0},
+	{"one without a token waits for nothing", 3, 1, {1}, 2, NOW + 1, 1},
+	{"the one that may still get a token is needed", 2, 1, {1}, 2, 0, FACT_NONE},
+	{"a token after the delivered one may be on its way", 3, 1, {1, 2}, 0, 0, FACT_NONE},
+	{"where nothing is delivered, tokens wait", 3, 0, {1, 2}, 0, 0, FACT_NONE},
+};
+
+static void access_view_facts__finds_anchors_that_nobody_needs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(superseded) / sizeof(superseded[0]); i++) {
+		const struct superseded *row = &superseded[i];
+
+		while (access->ledger->anchor_count > 0)
+			ledger_remove_anchor(access->ledger, access->ledger->anchors[0].generation);
+		for (size_t k = 0; k < 3 && row->tokens[k] > 0; k++)
+			add_anchor(row->tokens[k], true);
+		if (row->bare > 0)
+			add_anchor(row->bare, false);
+		access->ledger->generation = row->generation;
+		access->delivery_generation = row->delivered;
+		access->overlap_until_ms = row->overlap_until_ms;
+		if (facts().anchor_superseded != row->expected)
+			fail_msg("%s: %d", row->sentence, facts().anchor_superseded);
+	}
+}
+
+static void access_view_facts__knows_an_open_anchor_of_this_generation_only(void **state)
+{
+	(void)state;
+	access->open_generation = 1;
+	assert_true(facts().anchor_made && facts().anchor_spent);
+	access->ledger->generation = 2;
+	assert_false(facts().anchor_made || facts().anchor_spent);
+	access->open_generation = 2;
+	assert_false(facts().anchor_made);
+	add_anchor(2, false);
+	assert_true(facts().anchor_made);
+}
+
+static void access_view_facts__counts_a_delivery_only_with_its_token_on_record(void **state)
+{
+	(void)state;
+	access->delivery = DELIVERY_MISSING;
+	assert_false(facts().credential_delivered || facts().credential_is_as_asked);
+	access->delivery = DELIVERY_OURS;
+	access->delivery_generation = 2;
+	assert_false(facts().credential_delivered);
+	access->delivery_generation = 1;
+	memory_free(TAKE_PTR(access->ledger->anchors[0].jti));
+	assert_false(facts().credential_delivered);
+}
+
+static void access_view_facts__compares_the_token_with_what_is_asked_for(void **state)
+{
+	(void)state;
+	request->expiration_s++;
+	assert_true(facts().credential_delivered);
+	assert_false(facts().credential_is_as_asked);
+	request->expiration_s--;
+	memory_free(TAKE_PTR(access->ledger->anchors[0].terms));
+	assert_false(facts().credential_is_as_asked);
+}
+
+static void access_view_facts__looks_at_a_foreign_secret_again(void **state)
+{
+	(void)state;
+	access->delivery = DELIVERY_FOREIGN;
+	access->delivery_recheck_at_ms = NOW + 1;
+	assert_int_equal(facts().delivery, DELIVERY_FOREIGN);
+	assert_int_equal(facts().delivery_recheck_at_ms, NOW + 1);
+	access->delivery_recheck_at_ms = NOW;
+	assert_int_equal(facts().delivery, DELIVERY_UNKNOWN);
+}
+
+static void access_view_facts__knows_tokens_times_and_failures(void **state)
+{
+	(void)state;
+	access->token.secret = secret_from_bytes("t", 1);
+	assert_true(facts().token_in_hand);
+	assert_false(facts().token_proved);
+	access->token.proved = true;
+	access->next_mint_at_ms = 7;
+	access->overlap_until_ms = 8;
+	access->failure.retry_at_ms = 9;
+	access->attempts[ACCESS_DELETE_ANCHOR] = 1;
+	assert_true(facts().token_proved && facts().undo_failed);
+	assert_false(facts().withdrawal_failed);
+	assert_int_equal(facts().next_mint_at_ms, 7);
+	assert_int_equal(facts().overlap_until_ms, 8);
+	assert_int_equal(facts().retry_at_ms, 9);
+	access->attempts[ACCESS_DELETE_ANCHOR] = 0;
+	assert_false(facts().undo_failed);
+	access->attempts[ACCESS_DELETE_OBJECT] = 2;
+	access->attempts[ACCESS_WITHDRAW] = 1;
+	assert_true(facts().undo_failed && facts().withdrawal_failed);
+	access->ledger_saved = access->intent_saved = false;
+	assert_false(facts().ledger_saved || facts().intent_saved);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(access_view_facts__of_an_issued_request),
+		TEST(access_view_facts__of_a_new_request),
+		TEST(access_view_facts__of_a_request_that_is_not_there),
+		TEST(access_view_facts__knows_the_finalizer_before_the_watch_does),
+		TEST(access_view_facts__compares_the_member_with_the_record),
+		TEST(access_view_facts__finds_what_is_missing_and_what_stands),
+		TEST(access_view_facts__made_nothing_before_its_record_was_stored),
+		TEST(access_view_facts__looks_for_a_secret_where_there_may_be_one),
+		TEST(access_view_facts__finds_anchors_that_nobody_needs),
+		TEST(access_view_facts__knows_an_open_anchor_of_this_generation_only),
+		TEST(access_view_facts__counts_a_delivery_only_with_its_token_on_record),
+		TEST(access_view_facts__compares_the_token_with_what_is_asked_for),
+		TEST(access_view_facts__looks_at_a_foreign_secret_again),
+		TEST(access_view_facts__knows_tokens_times_and_failures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

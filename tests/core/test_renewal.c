@@ -1,0 +1,81 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "broker/core/ledger.h"
+#include "broker/core/renewal.h"
+
+static int64_t delay(const char *uid, int64_t generation, int64_t issued_at, int64_t lifetime)
+{
+	const struct ledger_anchor anchor = {
+		.generation = generation,
+		.issued_at = issued_at,
+		.expires_at = issued_at + lifetime,
+	};
+
+	return renewal_delay_s(uid, &anchor);
+}
+
+static void renewal_delay_s__is_between_half_and_seven_tenths_of_the_lifetime(void **state)
+{
+	static const int64_t lifetimes[] = {60, 600, 3600, 86400, 31536000, 250000000000};
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		int64_t lifetime = lifetimes[i % 6];
+		char uid[16];
+
+		snprintf(uid, sizeof(uid), "uid-%d", i);
+		assert_true(delay(uid, i, 1000, lifetime) >= lifetime * 50 / 100);
+		assert_true(delay(uid, i, 1000, lifetime) <= lifetime * 70 / 100);
+	}
+}
+
+static void renewal_delay_s__is_the_same_after_a_restart(void **state)
+{
+	(void)state;
+	for (int64_t generation = 1; generation < 100; generation++)
+		assert_int_equal(delay("uid", generation, 1000, 3600),
+				 delay("uid", generation, 1000, 3600));
+}
+
+static void renewal_delay_s__counts_from_what_was_granted(void **state)
+{
+	(void)state;
+	assert_int_equal(delay("uid", 1, 0, 3600), delay("uid", 1, 1772366400, 3600));
+	assert_int_equal(delay("uid", 1, 0, 36000), delay("uid", 1, 0, 360000) / 10);
+}
+
+/* 1000 requests that were issued in the same second must not be renewed in the same second. */
+static void renewal_delay_s__spreads_requests_and_generations(void **state)
+{
+	int count[13] = {0};
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		char uid[16];
+
+		snprintf(uid, sizeof(uid), "uid-%d", i);
+		count[(delay(uid, 1, 0, 3600) - 1800) / 60]++;
+	}
+	for (int i = 0; i < 12; i++)
+		assert_in_range(count[i], 50, 120);
+	assert_int_not_equal(delay("uid", 1, 0, 3600), delay("uid", 2, 0, 3600));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(renewal_delay_s__is_between_half_and_seven_tenths_of_the_lifetime),
+		cmocka_unit_test(renewal_delay_s__is_the_same_after_a_restart),
+		cmocka_unit_test(renewal_delay_s__counts_from_what_was_granted),
+		cmocka_unit_test(renewal_delay_s__spreads_requests_and_generations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
