@@ -1,0 +1,386 @@
+#include "broker.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <base/clock.h>
+#include <base/error.h>
+#include <base/limits.h>
+#include <base/memory.h>
+
+#include "core/access.h"
+#include "core/access_controller.h"
+#include "core/cluster_profile.h"
+#include "core/kube_path.h"
+#include "core/kubeconfig.h"
+#include "core/ledger.h"
+#include "core/request.h"
+#include "edge/event_recorder.h"
+#include "edge/http_client.h"
+#include "edge/hub_config.h"
+#include "edge/hub_id.h"
+#include "edge/kube_client.h"
+#include "edge/kube_watch.h"
+#include "edge/log.h"
+#include "edge/loop.h"
+#include "edge/member_access.h"
+#include "edge/push_executor.h"
+#include "options.h"
+
+enum {
+	HUB_CALLS_MAX = 16,
+	WATCH_COUNT = 4,
+	HUB_RETRY_MS = 2000,
+	CA_CHECK_MS = 60 * 1000,
+	HUB_TRIES = 5, /* at start only; afterwards the hub may be away for as long as it likes */
+};
+
+struct broker {
+	const struct options *options;
+	const struct clock *clock;
+	struct loop *loop;
+	struct http_client *http;
+	struct kube_endpoint hub_endpoint;
+	struct hub_token *hub_token;
+	struct kube_client *hub;
+	struct event_recorder *events;
+	struct push_executor *executor;
+	struct access_controller *controller;
+	struct access_settings settings;
+	char *hub_id;
+	struct hub_id_search *hub_id_search;
+	struct kube_watch *watches[WATCH_COUNT];
+	size_t synced;
+	struct loop_timer work_timer;
+	struct loop_timer retry_timer;
+	struct loop_timer ca_timer;
+	int tries;
+	struct error fatal;
+};
+
+static void work(void *context)
+{
+	struct broker *broker = context;
+	int64_t due_ms;
+
+	access_controller_run(broker->controller);
+	due_ms = access_controller_next_due_ms(broker->controller);
+	if (due_ms >= 0 && !loop_timer_is_set(&broker->work_timer)) {
+		int64_t delay_ms = due_ms - clock_monotonic_ms(broker->clock);
+
+		loop_timer_set(broker->loop, &broker->work_timer, delay_ms > 0 ? delay_ms : 0, work,
+			       broker);
+	}
+}
+
+static void wake(void *context)
+{
+	struct broker *broker = context;
+
+	loop_timer_set(broker->loop, &broker->work_timer, 0, work, broker);
+}
+
+static void tell(void *context, const struct access_news *news)
+{
+	struct broker *broker = context;
+	bool warning = strcmp(news->type, "Warning") == 0;
+
+	log_event(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, news->message, "request",
+		  news->access->request_key, "uid", news->access->uid, "clusterProfile",
+		  news->access->profile_key, "action", news->action, "reason", news->reason, NULL);
+	event_recorder_post(broker->events, news);
+}
+
+static void request_changed(void *context, const char *key)
+{
+	access_controller_request_changed(((struct broker *)context)->controller, key);
+}
+
+static void profile_changed(void *context, const char *key)
+{
+	access_controller_profile_changed(((struct broker *)context)->controller, key);
+}
+
+static void ledger_changed(void *context, const char *key)
+{
+	access_controller_ledger_changed(((struct broker *)context)->controller, key);
+}
+
+static void access_changed(void *context, const char *key)
+{
+	push_executor_access_changed(((struct broker *)context)->executor, key);
+}
+
+static void member_changed(void *context, const char *profile_key)
+{
+	access_controller_member_changed(((struct broker *)context)->controller, profile_key);
+}
+
+static void access_replaced(void *context, const char *profile_key)
+{
+	access_controller_access_changed(((struct broker *)context)->controller, profile_key);
+}
+
+static void watch_synced(void *context)
+{
+	struct broker *broker = context;
+
+	if (++broker->synced < WATCH_COUNT)
+		return;
+	log_event(LOG_LEVEL_INFO, "ready", "hubID", broker->hub_id, NULL);
+	access_controller_begin(broker->controller);
+}
+
+static void *project_request(const struct json *object, struct error *err)
+{
+	return request_read(object, err);
+}
+
+static void *project_profile(const struct json *object, struct error *err)
+{
+	return cluster_profile_read(object, err);
+}
+
+static void *project_ledger(const struct json *object, struct error *err)
+{
+	return ledger_read(object, err);
+}
+
+static void *project_access(const struct json *object, struct error *err)
+{
+	return member_access_read(object, err);
+}
+
+static void start_watches(struct broker *broker)
+{
+	const char *namespace = broker->options->namespace;
+	struct access_controller *controller = broker->controller;
+	const struct kube_watch_config configs[WATCH_COUNT] = {
+		{.resource = &KUBE_AUTH_TOKEN_REQUESTS,
+		 .store = access_controller_requests(controller),
+		 .project = project_request,
+		 .changed = request_changed},
+		{.resource = &KUBE_CLUSTER_PROFILES,
+		 .store = access_controller_profiles(controller),
+		 .project = project_profile,
+		 .changed = profile_changed},
+		{.resource = &KUBE_ISSUED_CREDENTIALS,
+		 .namespace = namespace,
+		 .store = access_controller_ledgers(controller),
+		 .project = project_ledger,
+		 .changed = ledger_changed},
+		{.resource = &KUBE_SECRETS,
+		 .namespace = namespace,
+		 .label_selector = MEMBER_ACCESS_SELECTOR,
+		 .store = push_executor_accesses(broker->executor),
+		 .project = project_access,
+		 .changed = access_changed},
+	};
+
+	for (size_t i = 0; i < WATCH_COUNT; i++) {
+		struct kube_watch_config config = configs[i];
+
+		config.synced = watch_synced;
+		config.context = broker;
+		broker->watches[i] = kube_watch_new(broker->hub, broker->loop, &config);
+	}
+}
+
+static void start_hub(void *context, const struct kube_request *request, kube_done *done,
+		      void *done_context)
+{
+	kube_client_start(((struct broker *)context)->hub, request, done, done_context);
+}
+
+static void build_controller(struct broker *broker)
+{
+	const struct options *options = broker->options;
+
+	broker->settings = (struct access_settings){
+		.hub_id = broker->hub_id,
+		.namespace = options->namespace,
+		.identity_namespace = options->identity_namespace,
+		.profile_namespace = options->profile_namespace,
+		.allow_all_requests = options->allow_all_requests,
+	};
+	broker->controller = access_controller_new(&(struct access_controller_config){
+		.hub = {.start = start_hub, .context = broker},
+		.executor = push_executor_port(broker->executor),
+		.clock = broker->clock,
+		.settings = &broker->settings,
+		.wake = wake,
+		.tell = tell,
+		.context = broker,
+	});
+}
+
+static void begin(struct broker *broker, const char *hub_id)
+{
+	broker->hub_id = memory_text(hub_id);
+	build_controller(broker);
+	start_watches(broker);
+}
+
+static void find_hub_id(void *context);
+
+static void hub_id_answered(void *context, const char *hub_id, const struct error *err)
+{
+	struct broker *broker = context;
+
+	broker->hub_id_search = NULL;
+	if (hub_id) {
+		begin(broker, hub_id);
+		return;
+	}
+	if (err->kind == ERROR_UNAVAILABLE && ++broker->tries < HUB_TRIES) {
+		log_event(LOG_LEVEL_WARNING, "the hub does not answer, trying again", "error",
+			  err->text, NULL);
+		loop_timer_set(broker->loop, &broker->retry_timer, HUB_RETRY_MS, find_hub_id,
+			       broker);
+		return;
+	}
+	broker->fatal = *err;
+	error_wrap(&broker->fatal, "find the hub id in namespace %s", broker->options->namespace);
+	loop_stop(broker->loop);
+}
+
+static void find_hub_id(void *context)
+{
+	struct broker *broker = context;
+
+	broker->hub_id_search =
+		hub_id_find(broker->hub, broker->options->namespace, hub_id_answered, broker);
+}
+
+static bool read_hub_endpoint(struct broker *broker, struct error *err)
+{
+	const struct options *options = broker->options;
+
+	if (options->kubeconfig)
+		return hub_config_read_file(options->kubeconfig, &broker->hub_endpoint, err);
+	return hub_config_read_pod(options->pod_directory, &broker->hub_endpoint, err);
+}
+
+static bool build_hub(struct broker *broker, struct error *err)
+{
+	if (!read_hub_endpoint(broker, err))
+		return false;
+	broker->hub_token = hub_token_new(&broker->hub_endpoint, broker->clock);
+	if (broker->hub_token && !hub_token_read(broker->hub_token, err))
+		return false;
+	broker->hub = kube_client_new(broker->http, broker->loop,
+				      &(struct kube_client_config){
+					      .endpoint = &broker->hub_endpoint,
+					      .calls_max = HUB_CALLS_MAX,
+					      .body_max = HTTP_BODY_MAX,
+					      .loopback_allowed = true,
+					      .token = broker->hub_token ? hub_token_current : NULL,
+					      .token_context = broker->hub_token,
+				      },
+				      err);
+	if (!broker->hub)
+		return false;
+	broker->events = event_recorder_new(broker->hub, broker->clock);
+	return true;
+}
+
+static void stop(void *context)
+{
+	struct broker *broker = context;
+
+	log_event(LOG_LEVEL_INFO, "stopping", NULL);
+	loop_stop(broker->loop);
+}
+
+/* A restart loses nothing, and is the one way in which no connection keeps the old trust. */
+static void check_pod_ca(void *context)
+{
+	struct broker *broker = context;
+
+	if (hub_config_pod_ca_changed(broker->options->pod_directory, &broker->hub_endpoint)) {
+		log_event(LOG_LEVEL_WARNING, "the hub has another CA: ending, to be started again",
+			  NULL);
+		loop_stop(broker->loop);
+		return;
+	}
+	loop_timer_set(broker->loop, &broker->ca_timer, CA_CHECK_MS, check_pod_ca, broker);
+}
+
+static bool build(struct broker *broker, struct error *err)
+{
+	broker->clock = clock_system();
+	broker->loop = loop_new(broker->clock, err);
+	if (!broker->loop)
+		return false;
+	broker->http = http_client_new(broker->loop, err);
+	if (!broker->http || !build_hub(broker, err) ||
+	    !loop_on_signal(broker->loop, SIGTERM, stop, broker, err) ||
+	    !loop_on_signal(broker->loop, SIGINT, stop, broker, err))
+		return false;
+	broker->executor = push_executor_new(&(struct member_link_config){
+		.http = broker->http,
+		.loop = broker->loop,
+		.loopback_allowed = broker->options->allow_loopback_members,
+		.changed = member_changed,
+		.replaced = access_replaced,
+		.context = broker,
+	});
+	return true;
+}
+
+struct broker *broker_new(const struct options *options, struct error *err)
+{
+	struct broker *broker = memory_new(sizeof(*broker));
+
+	broker->options = options;
+	if (!build(broker, err)) {
+		broker_free(broker);
+		return NULL;
+	}
+	return broker;
+}
+
+bool broker_run(struct broker *broker, struct error *err)
+{
+	log_event(LOG_LEVEL_INFO, "starting", "version", CREDBROKER_VERSION, "hub",
+		  broker->hub_endpoint.server, "namespace", broker->options->namespace, NULL);
+	if (broker->options->allow_all_requests)
+		log_event(
+			LOG_LEVEL_WARNING,
+			"--allow-all-requests: whoever may create a request gets what it asks for",
+			NULL);
+	if (!broker->options->kubeconfig)
+		check_pod_ca(broker);
+	if (broker->options->hub_id)
+		begin(broker, broker->options->hub_id);
+	else
+		find_hub_id(broker);
+	if (!loop_run(broker->loop, err))
+		return false;
+	if (broker->fatal.kind == ERROR_NONE)
+		return true;
+	*err = broker->fatal;
+	return false;
+}
+
+void broker_free(struct broker *broker)
+{
+	if (!broker)
+		return;
+	loop_timer_clear(&broker->work_timer);
+	loop_timer_clear(&broker->retry_timer);
+	loop_timer_clear(&broker->ca_timer);
+	for (size_t i = 0; i < WATCH_COUNT; i++)
+		kube_watch_free(broker->watches[i]);
+	push_executor_free(broker->executor);
+	kube_client_free(broker->hub);
+	hub_id_abandon(broker->hub_id_search);
+	event_recorder_free(broker->events);
+	access_controller_free(broker->controller);
+	hub_token_free(broker->hub_token);
+	kube_endpoint_done(&broker->hub_endpoint);
+	http_client_free(broker->http);
+	loop_free(broker->loop);
+	memory_free(broker->hub_id);
+	memory_free(broker);
+}

@@ -1,0 +1,180 @@
+#include "manifest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+
+/* Who the rights are for. */
+struct subject {
+	int namespace_size;
+	const char *namespace; /* not ended by a NUL */
+	const char *name;
+};
+
+static struct subject subject_of(const struct options *options)
+{
+	const char *slash = strchr(options->service_account, '/');
+
+	return (struct subject){(int)(slash - options->service_account), options->service_account,
+				slash + 1};
+}
+
+static void print_service_account(const struct subject *subject)
+{
+	printf("apiVersion: v1\n"
+	       "kind: ServiceAccount\n"
+	       "metadata:\n"
+	       "  name: %s\n"
+	       "  namespace: %.*s\n",
+	       subject->name, subject->namespace_size, subject->namespace);
+}
+
+static void print_head(const char *kind, const char *name, const char *namespace)
+{
+	printf("---\n"
+	       "apiVersion: rbac.authorization.k8s.io/v1\n"
+	       "kind: %s\n"
+	       "metadata:\n"
+	       "  name: \"%s\"\n",
+	       kind, name);
+	if (namespace)
+		printf("  namespace: %s\n", namespace);
+	printf("  labels: {app.kubernetes.io/part-of: credbroker}\n");
+}
+
+static void print_binding(const char *name, const char *namespace, const char *role_kind,
+			  const char *role, const struct subject *subject)
+{
+	print_head(namespace ? "RoleBinding" : "ClusterRoleBinding", name, namespace);
+	printf("roleRef: {apiGroup: rbac.authorization.k8s.io, kind: %s, name: \"%s\"}\n"
+	       "subjects:\n"
+	       "- {kind: ServiceAccount, name: %s, namespace: %.*s}\n",
+	       role_kind, role, subject->name, subject->namespace_size, subject->namespace);
+}
+
+static void print_bind_rule(const char *resource, const char *role)
+{
+	printf("- apiGroups: [rbac.authorization.k8s.io]\n"
+	       "  resources: [%s]\n"
+	       "  verbs: [bind]\n"
+	       "  resourceNames: [\"%s\"]\n",
+	       resource, role);
+}
+
+static void print_member_role(const struct options *options)
+{
+	print_head("ClusterRole", "credbroker-member", NULL);
+	printf("rules:\n"
+	       "# which cluster this is\n"
+	       "- {apiGroups: [\"\"], resources: [namespaces], resourceNames: [kube-system], "
+	       "verbs: [get]}\n"
+	       "# roles and bindings of requests; the API server grants no more than we hold or "
+	       "may bind\n"
+	       "- apiGroups: [rbac.authorization.k8s.io]\n"
+	       "  resources: [roles, rolebindings, clusterroles, clusterrolebindings]\n"
+	       "  verbs: [get, create, delete]\n");
+	for (size_t i = 0; i < options->may_bind.count; i++)
+		if (!strchr(options->may_bind.items[i], '/'))
+			print_bind_rule("clusterroles", options->may_bind.items[i]);
+}
+
+/* A Role that may be bound in its namespace. */
+static void print_may_bind(const char *role, const struct subject *subject)
+{
+	const char *slash = strchr(role, '/');
+	char namespace[64];
+	char name[300];
+
+	snprintf(namespace, sizeof(namespace), "%.*s", (int)(slash - role), role);
+	snprintf(name, sizeof(name), "credbroker-may-bind:%s", slash + 1);
+	print_head("Role", name, namespace);
+	printf("rules:\n");
+	print_bind_rule("roles", slash + 1);
+	print_binding(name, namespace, "Role", name, subject);
+}
+
+static void print_identity_namespace(const char *namespace, const struct subject *subject)
+{
+	print_head("Role", "credbroker-identities", namespace);
+	printf("rules:\n"
+	       "- {apiGroups: [\"\"], resources: [serviceaccounts], verbs: [get, create, delete]}\n"
+	       "- {apiGroups: [\"\"], resources: [serviceaccounts/token], verbs: [create]}\n"
+	       "# the anchors that tokens are bound to; they hold no data and are never read\n"
+	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [create, delete]}\n");
+	print_binding("credbroker-identities", namespace, "Role", "credbroker-identities", subject);
+}
+
+void manifest_print_member(const struct options *options)
+{
+	struct subject subject = subject_of(options);
+
+	print_service_account(&subject);
+	print_member_role(options);
+	print_binding("credbroker-member", NULL, "ClusterRole", "credbroker-member", &subject);
+	for (size_t i = 0; i < options->may_grant.count; i++) {
+		char name[300];
+
+		snprintf(name, sizeof(name), "credbroker-may-grant:%s",
+			 options->may_grant.items[i]);
+		print_binding(name, NULL, "ClusterRole", options->may_grant.items[i], &subject);
+	}
+	for (size_t i = 0; i < options->may_bind.count; i++)
+		if (strchr(options->may_bind.items[i], '/'))
+			print_may_bind(options->may_bind.items[i], &subject);
+	for (size_t i = 0; i < options->identity_namespaces.count; i++)
+		print_identity_namespace(options->identity_namespaces.items[i], &subject);
+}
+
+static void print_hub_role(void)
+{
+	print_head("ClusterRole", "credbroker-hub", NULL);
+	printf("rules:\n"
+	       "- apiGroups: [multicluster.x-k8s.io]\n"
+	       "  resources: [authtokenrequests]\n"
+	       "  verbs: [get, list, watch, patch]\n"
+	       "- {apiGroups: [multicluster.x-k8s.io], resources: [authtokenrequests/status], "
+	       "verbs: [patch]}\n"
+	       "- {apiGroups: [multicluster.x-k8s.io], resources: [clusterprofiles], verbs: [get, "
+	       "list, watch]}\n"
+	       "- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}\n");
+}
+
+static void print_own_namespace(const char *namespace, const struct subject *subject)
+{
+	print_head("Role", "credbroker-ledger", namespace);
+	printf("rules:\n"
+	       "- apiGroups: [credbroker.dev]\n"
+	       "  resources: [issuedcredentials]\n"
+	       "  verbs: [get, list, watch, create, update, delete]\n"
+	       "# member access\n"
+	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list, watch]}\n"
+	       "# the hub id\n"
+	       "- {apiGroups: [\"\"], resources: [configmaps], verbs: [create]}\n"
+	       "- {apiGroups: [\"\"], resources: [configmaps], resourceNames: [credbroker-hub], "
+	       "verbs: [get]}\n");
+	print_binding("credbroker-ledger", namespace, "Role", "credbroker-ledger", subject);
+}
+
+static void print_delivery_namespace(const char *namespace, const struct subject *subject)
+{
+	print_head("Role", "credbroker-deliveries", namespace);
+	printf("rules:\n"
+	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [get, create, patch, "
+	       "delete]}\n");
+	print_binding("credbroker-deliveries", namespace, "Role", "credbroker-deliveries", subject);
+}
+
+void manifest_print_hub(const struct options *options)
+{
+	struct subject subject = subject_of(options);
+	char namespace[64];
+
+	snprintf(namespace, sizeof(namespace), "%.*s", subject.namespace_size, subject.namespace);
+	print_service_account(&subject);
+	print_hub_role();
+	print_binding("credbroker-hub", NULL, "ClusterRole", "credbroker-hub", &subject);
+	print_own_namespace(namespace, &subject);
+	for (size_t i = 0; i < options->namespaces.count; i++)
+		print_delivery_namespace(options->namespaces.items[i], &subject);
+}

@@ -1,0 +1,253 @@
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <base/error.h>
+
+#include "edge/hub_id.h"
+
+static bool is_label(const char *text, size_t size)
+{
+	return size > 0 && size <= 63 &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") >= size && text[0] != '-' &&
+	       text[size - 1] != '-';
+}
+
+static bool take_namespace_into(const char **ret_place, const char *value, struct error *err)
+{
+	if (!is_label(value, strlen(value)))
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is no namespace name", value);
+	*ret_place = value;
+	return true;
+}
+
+static bool append(struct option_list *list, const char *value, struct error *err)
+{
+	if (list->count == OPTION_LIST_MAX)
+		return error_set(err, ERROR_INVALID, "given more than %d times", OPTION_LIST_MAX);
+	list->items[list->count++] = value;
+	return true;
+}
+
+static bool take_kubeconfig(struct options *options, const char *value, struct error *err)
+{
+	if (!*value)
+		return error_set(err, ERROR_INVALID, "the file name is empty");
+	options->kubeconfig = value;
+	return true;
+}
+
+static bool take_pod_directory(struct options *options, const char *value, struct error *err)
+{
+	if (value[0] != '/')
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is no absolute path", value);
+	options->pod_directory = value;
+	return true;
+}
+
+static bool take_namespace(struct options *options, const char *value, struct error *err)
+{
+	return take_namespace_into(&options->namespace, value, err);
+}
+
+static bool take_identity_namespace(struct options *options, const char *value, struct error *err)
+{
+	return take_namespace_into(&options->identity_namespace, value, err);
+}
+
+static bool take_profile_namespace(struct options *options, const char *value, struct error *err)
+{
+	return take_namespace_into(&options->profile_namespace, value, err);
+}
+
+static bool take_hub_id(struct options *options, const char *value, struct error *err)
+{
+	if (!hub_id_is_legal(value))
+		return error_set(
+			err, ERROR_INVALID,
+			"\"%.80s\" is no hub id: lower-case letters, digits and '-', at most 40",
+			value);
+	options->hub_id = value;
+	return true;
+}
+
+static bool allow_all_requests(struct options *options, const char *value, struct error *err)
+{
+	(void)value;
+	(void)err;
+	options->allow_all_requests = true;
+	return true;
+}
+
+static bool allow_loopback_members(struct options *options, const char *value, struct error *err)
+{
+	(void)value;
+	(void)err;
+	options->allow_loopback_members = true;
+	return true;
+}
+
+static bool log_debug(struct options *options, const char *value, struct error *err)
+{
+	(void)value;
+	(void)err;
+	options->debug = true;
+	return true;
+}
+
+static bool append_identity_namespace(struct options *options, const char *value, struct error *err)
+{
+	const char *checked = NULL;
+
+	return take_namespace_into(&checked, value, err) &&
+	       append(&options->identity_namespaces, checked, err);
+}
+
+static bool append_namespace(struct options *options, const char *value, struct error *err)
+{
+	const char *checked = NULL;
+
+	return take_namespace_into(&checked, value, err) &&
+	       append(&options->namespaces, checked, err);
+}
+
+/* Role names may hold nearly anything; these go into YAML between quotes. */
+static bool is_role_name(const char *value)
+{
+	return *value && strlen(value) <= 253 && !strpbrk(value, "\"\\/%\n\r\t");
+}
+
+/* A ClusterRole, or <namespace>/<name> for a Role. */
+static bool append_may_bind(struct options *options, const char *value, struct error *err)
+{
+	const char *slash = strchr(value, '/');
+	const char *name = slash ? slash + 1 : value;
+
+	if (!is_role_name(name) || (slash && !is_label(value, (size_t)(slash - value))))
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is no role name", value);
+	return append(&options->may_bind, value, err);
+}
+
+static bool append_may_grant(struct options *options, const char *value, struct error *err)
+{
+	if (!is_role_name(value))
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is no ClusterRole name", value);
+	return append(&options->may_grant, value, err);
+}
+
+static bool take_service_account(struct options *options, const char *value, struct error *err)
+{
+	const char *slash = strchr(value, '/');
+
+	if (!slash || !is_label(value, (size_t)(slash - value)) ||
+	    !is_label(slash + 1, strlen(slash + 1)))
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is not <namespace>/<name>", value);
+	options->service_account = value;
+	return true;
+}
+
+const struct option_flag CONTROLLER_FLAGS[] = {
+	{"kubeconfig", "FILE", "how to reach the hub (default: the pod's own identity)",
+	 take_kubeconfig},
+	{"service-account-directory", "DIR",
+	 "where the pod's token and ca.crt are (default: "
+	 "/var/run/secrets/kubernetes.io/serviceaccount)",
+	 take_pod_directory},
+	{"namespace", "NS", "the broker's own namespace: ledger and member access (required)",
+	 take_namespace},
+	{"hub-id", "ID", "override the hub id that is generated once and kept in the namespace",
+	 take_hub_id},
+	{"identity-namespace", "NS",
+	 "member namespace for requests that name none (default: credbroker-identities)",
+	 take_identity_namespace},
+	{"profile-namespace", "NS",
+	 "namespace of ClusterProfiles for requests that name none (default: the request's own)",
+	 take_profile_namespace},
+	{"allow-all-requests", NULL, "serve every request: no access policies exist yet",
+	 allow_all_requests},
+	{"allow-loopback-members", NULL, "let members be on this machine, for demos and tests",
+	 allow_loopback_members},
+	{"debug", NULL, "log every step", log_debug},
+	{0},
+};
+
+const struct option_flag MEMBER_RBAC_FLAGS[] = {
+	{"identity-namespace", "NS",
+	 "a member namespace in which the broker may make ServiceAccounts (required; repeatable)",
+	 append_identity_namespace},
+	{"may-grant", "CLUSTERROLE",
+	 "the broker holds this role's rights and so may grant any part of them (repeatable)",
+	 append_may_grant},
+	{"may-bind", "[NS/]ROLE",
+	 "the broker may bind this ClusterRole, or Role, as it is (repeatable)", append_may_bind},
+	{"service-account", "NS/NAME",
+	 "the broker's identity on the member (default: credbroker-system/credbroker)",
+	 take_service_account},
+	{0},
+};
+
+const struct option_flag HUB_RBAC_FLAGS[] = {
+	{"namespace", "NS",
+	 "a hub namespace in which the broker may write Secrets (required; repeatable)",
+	 append_namespace},
+	{"service-account", "NS/NAME",
+	 "the broker's identity on the hub; NS is the broker's own namespace "
+	 "(default: credbroker-system/credbroker)",
+	 take_service_account},
+	{0},
+};
+
+static const struct option_flag *find_flag(const struct option_flag *flags, const char *name,
+					   size_t size)
+{
+	for (; flags->name; flags++)
+		if (strlen(flags->name) == size && strncmp(flags->name, name, size) == 0)
+			return flags;
+	return NULL;
+}
+
+static bool take_flag(const struct option_flag *flags, int argc, char **argv, int *index,
+		      struct options *options, struct error *err)
+{
+	const char *word = argv[*index];
+	const char *equals = strchr(word, '=');
+	size_t size = equals ? (size_t)(equals - word) : strlen(word);
+	const struct option_flag *flag =
+		strncmp(word, "--", 2) == 0 ? find_flag(flags, word + 2, size - 2) : NULL;
+	const char *value = equals ? equals + 1 : NULL;
+
+	if (!flag)
+		return error_set(err, ERROR_INVALID, "unknown argument %.80s", word);
+	if (!flag->argument && value)
+		return error_set(err, ERROR_INVALID, "--%s takes no value", flag->name);
+	if (flag->argument && !value && *index + 1 < argc)
+		value = argv[++*index];
+	if (flag->argument && !value)
+		return error_set(err, ERROR_INVALID, "--%s needs a value: %s", flag->name,
+				 flag->argument);
+	if (!flag->take(options, value, err))
+		return error_wrap(err, "--%s", flag->name);
+	return true;
+}
+
+bool options_parse(const struct option_flag *flags, int argc, char **argv, struct options *options,
+		   bool *ret_help, struct error *err)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			*ret_help = true;
+			return true;
+		}
+		if (!take_flag(flags, argc, argv, &i, options, err))
+			return false;
+	}
+	return true;
+}
+
+void options_print(const struct option_flag *flags)
+{
+	for (; flags->name; flags++)
+		printf("  --%s%s%s\n        %s\n", flags->name, flags->argument ? " " : "",
+		       flags->argument ? flags->argument : "", flags->help);
+}
