@@ -1,0 +1,189 @@
+#include "support/stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include <base/error.h>
+#include <base/json.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/access_controller.h"
+#include "core/cluster_profile.h"
+#include "core/ledger.h"
+#include "core/request.h"
+#include "core/store.h"
+#include "support/sample_token.h"
+#include "support/scripted_port.h"
+
+enum { TURNS_MAX = 1000 };
+
+static void wake(void *context)
+{
+	((struct stage *)context)->wakes++;
+}
+
+static void hear(void *context, const struct access_news *news)
+{
+	struct stage *stage = context;
+	struct text line = text_with_max(4096);
+
+	assert_true(stage->news_count < STAGE_NEWS_MAX);
+	text_appendf(&line, "%s %s %s: %s", news->type, news->action, news->reason, news->message);
+	if (strstr(text_chars(&line), SAMPLE_TOKEN_CANARY))
+		fail_msg("a token is told: %s", text_chars(&line));
+	stage->news[stage->news_count++] = (struct stage_news){
+		.request_key = memory_text(news->access->request_key),
+		.line = text_take(&line),
+	};
+}
+
+static void build(struct stage *stage)
+{
+	stage->controller = access_controller_new(&(struct access_controller_config){
+		.hub = scripted_port_hub(stage->port),
+		.executor = scripted_port_executor(stage->port),
+		.clock = &stage->clock.clock,
+		.settings = &stage->settings,
+		.wake = wake,
+		.tell = hear,
+		.context = stage,
+	});
+}
+
+struct stage *stage_new(void)
+{
+	struct stage *stage = memory_new(sizeof(*stage));
+
+	fake_clock_init(&stage->clock);
+	stage->port = scripted_port_new();
+	stage->settings = (struct access_settings){
+		.hub_id = "hub-1",
+		.namespace = "credbroker-system",
+		.identity_namespace = "credbroker-identities",
+		.allow_all_requests = true,
+	};
+	build(stage);
+	stage_begin(stage);
+	return stage;
+}
+
+void stage_free(struct stage *stage)
+{
+	if (!stage)
+		return;
+	scripted_port_free(stage->port);
+	access_controller_free(stage->controller);
+	while (stage->news_count > 0)
+		stage_drop_news(stage);
+	memory_free(stage);
+}
+
+void stage_restart(struct stage *stage)
+{
+	scripted_port_forget(stage->port);
+	access_controller_free(stage->controller);
+	build(stage);
+}
+
+void stage_begin(struct stage *stage)
+{
+	access_controller_begin(stage->controller);
+	stage_settle(stage);
+}
+
+static void put(struct store *store, const char *key, void *object)
+{
+	if (object)
+		store_put(store, key, object);
+	else
+		store_remove(store, key);
+}
+
+void stage_show_request(struct stage *stage, const char *key, const struct json *object)
+{
+	struct error err = {0};
+	struct request *request = object ? request_read(object, &err) : NULL;
+
+	if (err.kind != ERROR_NONE)
+		fail_msg("%s", err.text);
+	put(access_controller_requests(stage->controller), key, request);
+	access_controller_request_changed(stage->controller, key);
+	stage_settle(stage);
+}
+
+void stage_show_profile(struct stage *stage, const char *key, const char *uid)
+{
+	struct cluster_profile *profile = uid ? memory_new(sizeof(*profile)) : NULL;
+
+	if (profile)
+		profile->uid = memory_text(uid);
+	put(access_controller_profiles(stage->controller), key, profile);
+	access_controller_profile_changed(stage->controller, key);
+	stage_settle(stage);
+}
+
+void stage_show_ledger(struct stage *stage, const char *key, const struct json *object)
+{
+	struct error err = {0};
+	struct ledger *ledger = object ? ledger_read(object, &err) : NULL;
+
+	if (err.kind != ERROR_NONE)
+		fail_msg("%s", err.text);
+	put(access_controller_ledgers(stage->controller), key, ledger);
+	access_controller_ledger_changed(stage->controller, key);
+	stage_settle(stage);
+}
+
+void stage_show_member(struct stage *stage, const char *profile_key,
+		       const struct member_facts *facts)
+{
+	scripted_port_set_member(stage->port, profile_key, facts);
+	access_controller_member_changed(stage->controller, profile_key);
+	stage_settle(stage);
+}
+
+static bool is_due(const struct stage *stage)
+{
+	int64_t due_ms = access_controller_next_due_ms(stage->controller);
+
+	return due_ms >= 0 && due_ms <= stage->clock.monotonic_ms;
+}
+
+void stage_settle(struct stage *stage)
+{
+	for (int i = 0; i < TURNS_MAX; i++) {
+		if (!is_due(stage))
+			return;
+		access_controller_run(stage->controller);
+	}
+	fail_msg("the controller does not come to rest");
+}
+
+bool stage_pass(struct stage *stage, int64_t *ms)
+{
+	int64_t due_ms = access_controller_next_due_ms(stage->controller);
+	int64_t step_ms = due_ms - stage->clock.monotonic_ms;
+
+	if (due_ms < 0 || step_ms > *ms) {
+		fake_clock_advance(&stage->clock, *ms);
+		*ms = 0;
+		return false;
+	}
+	fake_clock_advance(&stage->clock, step_ms);
+	*ms -= step_ms;
+	stage_settle(stage);
+	return true;
+}
+
+void stage_drop_news(struct stage *stage)
+{
+	assert_true(stage->news_count > 0);
+	memory_free(stage->news[0].request_key);
+	memory_free(stage->news[0].line);
+	memmove(&stage->news[0], &stage->news[1], --stage->news_count * sizeof(stage->news[0]));
+}
