@@ -53,7 +53,7 @@ struct access {
 
 	enum delivery_state delivery;
 	int64_t delivery_recheck_at_ms; /* monotonic; Secrets of others are not watched */
-	int64_t delivery_generation;    /* the anchor generation that the Secret says it holds */
+	int64_t delivery_generation;    /* of the anchor whose token it held when last known */
 	char *delivery_uid;             /* of the Secret, as read or written last */
 	char *delivery_version;
 	bool ledger_absent; /* a live read found none, or we deleted it */

@@ -102,7 +102,8 @@ static void view_credential(const struct access_view *view, struct access_facts 
 	facts->anchor_spent = ledger_anchor(ledger, ledger->generation) != NULL;
 	facts->anchor_made = facts->anchor_spent && access->open_generation == ledger->generation;
 	facts->credential_delivered =
-		access->delivery == DELIVERY_OURS && delivered && delivered->jti;
+		(access->delivery == DELIVERY_OURS || access->delivery == DELIVERY_UNKNOWN) &&
+		delivered && delivered->jti;
 	if (facts->credential_delivered && view->request) {
 		char terms[DIGEST_SHORT_SIZE];
 
