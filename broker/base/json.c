@@ -63,7 +63,8 @@ static char *without_nul_escapes(const char *bytes, size_t size)
 			continue;
 		if (memcmp(bytes + i, "\\u0000", 6) == 0) {
 			copy = copy ? copy : memory_bytes(bytes, size);
-			memcpy(copy + i, "\\ufffd", 6);
+			/* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
+			memcpy(copy + i + 2, "fffd", 4);
 		}
 		i++; /* what is escaped is no escape itself */
 	}

@@ -138,7 +138,7 @@ bool claims_read(const struct secret *token, struct claims *ret_claims, struct e
 	cleanup_json struct json *header = NULL;
 	cleanup_json struct json *payload = NULL;
 	cleanup_secret struct secret signature = {0};
-	struct parts parts;
+	struct parts parts = {0};
 
 	if (!split(token, &parts, err) || !decode_object(&parts, 0, &header, err) ||
 	    !decode_object(&parts, 1, &payload, err) || !decode(&parts, 2, &signature, err) ||

@@ -153,7 +153,7 @@ static bool find_entry(const struct json *root, const char *list, const char *me
 static bool choose(const struct json *root, struct chosen *ret_chosen, struct error *err)
 {
 	const char *name = json_find_string(root, "current-context");
-	const struct json *context;
+	const struct json *context = NULL;
 
 	if (text_is_empty(name))
 		return error_set(err, ERROR_INVALID, "current-context is missing");

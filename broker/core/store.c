@@ -1,5 +1,6 @@
 #include "core/store.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -95,6 +96,7 @@ static void drop_entry(struct store *store, struct entry **place)
 {
 	struct entry *entry = *place;
 
+	assert(entry);
 	*place = entry->chain;
 	if (entry->previous)
 		entry->previous->next = entry->next;

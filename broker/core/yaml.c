@@ -167,7 +167,7 @@ static bool read_mapping(struct reading *reading, size_t depth, struct json **re
 
 	for (;;) {
 		cleanup_free char *key = NULL;
-		struct json *value;
+		struct json *value = NULL;
 		if (!next_event(reading))
 			return false;
 		if (reading->event.type == YAML_MAPPING_END_EVENT)
@@ -186,7 +186,7 @@ static bool read_sequence(struct reading *reading, size_t depth, struct json **r
 	cleanup_json struct json *array = json_array_new();
 
 	for (;;) {
-		struct json *value;
+		struct json *value = NULL;
 		if (!next_event(reading))
 			return false;
 		if (reading->event.type == YAML_SEQUENCE_END_EVENT)

@@ -74,7 +74,7 @@ static char *pod_server(struct error *err)
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
 	struct text server = text_with_max(512);
 
-	if (text_is_empty(host) || text_is_empty(port)) {
+	if (!host || !*host || !port || !*port) {
 		error_set(err, ERROR_INVALID,
 			  "not in a pod (KUBERNETES_SERVICE_HOST is not set): "
 			  "give --kubeconfig FILE");
