@@ -10,6 +10,7 @@
 
 #include "core/access.h"
 #include "core/access_controller.h"
+#include "core/access_news.h"
 #include "core/cluster_profile.h"
 #include "core/kube_path.h"
 #include "core/kubeconfig.h"

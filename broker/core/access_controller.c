@@ -4,11 +4,13 @@
 
 #include <base/cleanup.h>
 #include <base/clock.h>
+#include <base/error.h>
 #include <base/json.h>
 #include <base/memory.h>
 #include <base/text.h>
 
 #include "core/access.h"
+#include "core/access_news.h"
 #include "core/access_status.h"
 #include "core/access_view.h"
 #include "core/cluster_profile.h"
@@ -44,52 +46,35 @@ static enum work_priority priority_of(const struct access *access)
 	return access->ending ? WORK_REVOKE : WORK_NORMAL;
 }
 
-static void tell(struct access_controller *controller, struct access *access, const char *type,
-		 const char *action, const char *reason, const char *message)
+static void tell(struct access_controller *controller, struct access *access,
+		 const struct access_news *news)
 {
-	access->reported_reason = reason;
-	controller->config.tell(controller->config.context, &(struct access_news){
-								    .access = access,
-								    .type = type,
-								    .action = action,
-								    .reason = reason,
-								    .message = message,
-							    });
-}
-
-static void tell_failure(struct access_controller *controller, struct access *access)
-{
-	const struct access_failure *failure = &access->failure;
-
-	if (!text_same(access->reported_reason, failure->reason))
-		tell(controller, access, "Warning", access->ending ? "Revoke" : "Issue",
-		     failure->reason, failure->error.text);
-}
-
-static void tell_success(struct access_controller *controller, struct access *access)
-{
-	bool delivered = access->plan.step == ACCESS_DELIVER && access->delivery == DELIVERY_OURS &&
-			 secret_is_empty(&access->token.secret);
-
-	if (delivered)
-		tell(controller, access, "Normal", "Issue",
-		     access->overlap_until_ms > 0 ? "Renewed" : "Issued",
-		     "the credential was proved on the member and delivered");
-	else if (access->plan.step == ACCESS_CLOSE_LEDGER && access->ledger_closed)
-		tell(controller, access, "Normal", "Revoke", "Revoked",
-		     "nothing of the access is left on the member");
+	access->reported_reason = news->reason;
+	controller->config.tell(controller->config.context, news);
 }
 
 static void step_ended(void *context, struct access *access)
 {
 	struct access_controller *controller = context;
+	struct access_news news;
 
-	if (access->failure.reason)
-		tell_failure(controller, access);
-	else
-		tell_success(controller, access);
+	if (access_news_of_step(access, &news))
+		tell(controller, access, &news);
 	work_queue_done(controller->queue, access->uid);
 	enqueue(controller, access, priority_of(access));
+}
+
+/* A watch lists again only when the server says so, which may be never. */
+static void request_found(void *context, struct access *access, const struct json *object)
+{
+	struct access_controller *controller = context;
+	struct error err = {0};
+	struct request *request = request_read(object, &err);
+
+	if (!request)
+		return; /* the step fails for want of it, and looks again */
+	store_put(controller->requests, access->request_key, request);
+	access_controller_request_changed(controller, access->request_key);
 }
 
 static void tell_beside(void *context, const struct access_news *news)
@@ -136,6 +121,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.profiles = controller->profiles,
 		.destinations = destinations_new(),
 		.ended = step_ended,
+		.found = request_found,
 		.tell = tell_beside,
 		.context = controller,
 	};
@@ -316,6 +302,7 @@ static struct access_view view_of(struct access_controller *controller, struct a
 		.destination = request ? destinations_state(controller->steps.destinations,
 							    request->namespace, now_ms)
 				       : DESTINATION_UNKNOWN,
+		.ledgers = controller->ledgers,
 	};
 }
 
@@ -403,26 +390,13 @@ static void rest(struct access_controller *controller, const struct access *acce
 				  facts->now_ms + (left_s + 1) * 1000, priority_of(access));
 }
 
-static void tell_wait(struct access_controller *controller, struct access *access,
-		      const struct access_plan *plan)
-{
-	bool waits = !access->failure.reason && strcmp(plan->reason, "Issued") != 0 &&
-		     strcmp(plan->reason, "Pending") != 0 &&
-		     strcmp(plan->reason, "Retrying") != 0 &&
-		     strcmp(plan->reason, "MemberConnecting") != 0 &&
-		     strcmp(plan->reason, "Revoked") != 0;
-
-	if (waits && !text_same(access->reported_reason, plan->reason))
-		tell(controller, access, "Warning", access->ending ? "Revoke" : "Issue",
-		     plan->reason, access_status_sentence(plan->reason));
-}
-
 static void report(struct access_controller *controller, struct access *access,
 		   const struct access_view *view, const struct access_facts *facts,
 		   const struct access_plan *plan)
 {
 	cleanup_json struct json *status = NULL;
 	cleanup_free char *text = NULL;
+	struct access_news news;
 	size_t size;
 
 	if (!view->request) {
@@ -431,7 +405,8 @@ static void report(struct access_controller *controller, struct access *access,
 	}
 	if (strcmp(plan->reason, "Retrying") != 0)
 		access->failure = (struct access_failure){0}; /* something else stops it now */
-	tell_wait(controller, access, plan);
+	if (access_news_of_wait(access, plan, &news))
+		tell(controller, access, &news);
 	status = status_of(controller, access, view, facts, plan);
 	text = json_dump(status, &size);
 	if (access->released || view->now_ms < access->status_retry_at_ms ||

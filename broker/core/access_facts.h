@@ -50,6 +50,7 @@ struct access_facts {
 	bool ledger_saved;   /* the server has all that we know */
 	bool intent_saved;   /* ... at least the names and the generation to be used next */
 	int object_missing;  /* first to be made: index, or FACT_NONE */
+	bool identity_taken; /* it is the identity, whose name another request's ledger holds */
 	int object_standing; /* first to be undone, bindings before identity before roles */
 	bool standing_is_binding;
 	int anchor_standing;    /* index of an anchor to be deleted when all is undone */

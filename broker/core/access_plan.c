@@ -243,6 +243,18 @@ static bool unsaved_intent_is_saved(const struct access_facts *f, struct access_
 	return !f->intent_saved && decide(p, ACCESS_SAVE_LEDGER, "RecordingIntent");
 }
 
+/* Ends with the other request; asked again after a while. */
+static bool taken_identity_is_a_conflict(const struct access_facts *f, struct access_plan *p)
+{
+	enum { IDENTITY_RECHECK_MS = 30000 };
+
+	if (f->object_missing == FACT_NONE || !f->identity_taken)
+		return false;
+	decide(p, ACCESS_REPORT, "ServiceAccountConflict");
+	p->recheck_at_ms = f->now_ms + IDENTITY_RECHECK_MS;
+	return true;
+}
+
 /* Rights before the credential that carries them. */
 static bool missing_object_is_made(const struct access_facts *f, struct access_plan *p)
 {
@@ -347,6 +359,7 @@ static policy *const policies[] = {
 	unguarded_request_gets_finalizer,
 	missing_ledger_is_opened,
 	unsaved_intent_is_saved,
+	taken_identity_is_a_conflict,
 	missing_object_is_made,
 	unproved_token_is_proved,
 	proved_token_is_recorded,

@@ -44,6 +44,8 @@ static const struct sentence sentences[] = {
 	 "the broker may not write Secrets in this namespace: an administrator applies "
 	 "`credbroker hub-rbac --namespace <namespace>`",
 	 false},
+	{"ServiceAccountConflict",
+	 "the ServiceAccount of this name on the member belongs to another request", false},
 	{"SecretConflict", "a Secret of this name exists and is not ours", true},
 	{"Revoking", "the access is being revoked", true},
 	{"RevocationPending", "the member is away: what it holds is revoked when it returns", true},

@@ -14,6 +14,7 @@
 
 struct access;
 struct access_facts;
+struct access_news;
 struct clock;
 struct destinations;
 struct error;
@@ -28,15 +29,6 @@ struct access_settings {
 	bool allow_all_requests;
 };
 
-/* What people and logs are told. All strings are borrowed for the call and hold no secret. */
-struct access_news {
-	const struct access *access;
-	const char *type;   /* "Normal" or "Warning" */
-	const char *action; /* what was tried, as Events name it: "Issue", "Revoke" */
-	const char *reason; /* CamelCase */
-	const char *message;
-};
-
 struct access_steps {
 	struct kube_port hub;
 	struct access_executor executor;
@@ -47,6 +39,8 @@ struct access_steps {
 	struct destinations *destinations;
 	/* The step of ACCESS is over: look at it again. */
 	void (*ended)(void *context, struct access *access);
+	/* OBJECT, which the store does not hold, is the request of ACCESS, and lives. */
+	void (*found)(void *context, struct access *access, const struct json *object);
 	/* What went wrong beside the work. */
 	void (*tell)(void *context, const struct access_news *news);
 	void *context;

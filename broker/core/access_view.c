@@ -3,6 +3,7 @@
 #include <base/text.h>
 
 #include "core/access.h"
+#include "core/identity_claim.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/request.h"
@@ -69,6 +70,8 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	facts->intent_saved = access->intent_saved;
 	facts->member_is_recorded_one = text_same(ledger->member_uid, view->member.uid);
 	facts->object_missing = first_missing(ledger);
+	facts->identity_taken =
+		facts->object_missing == 0 && identity_claim_is_taken(view->ledgers, ledger);
 	if (!facts->ledger_stored && facts->object_missing == 0)
 		return; /* no intent was stored, so nothing was made */
 	binding = first_standing(ledger, true);

@@ -9,6 +9,7 @@
 
 struct access;
 struct request;
+struct store;
 
 struct access_view {
 	int64_t now_ms; /* monotonic */
@@ -18,6 +19,7 @@ struct access_view {
 	bool profile_exists;
 	struct member_facts member;
 	enum destination_state destination;
+	const struct store *ledgers; /* of all requests, as the watch shows them */
 };
 
 struct access_facts access_view_facts(const struct access_view *view);

@@ -10,7 +10,7 @@
 #include <base/timestamp.h>
 
 #include "core/access.h"
-#include "core/access_steps.h"
+#include "core/access_news.h"
 
 enum {
 	NAME_READABLE_MAX = 200, /* with the digits behind it at most 253 */

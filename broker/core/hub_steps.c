@@ -10,6 +10,7 @@
 #include <base/text.h>
 
 #include "core/access.h"
+#include "core/access_news.h"
 #include "core/access_steps.h"
 #include "core/destinations.h"
 #include "core/kube_path.h"
@@ -196,6 +197,11 @@ static void gone_answered(struct access_steps *steps, struct access *access,
 	}
 	if (!reply->err &&
 	    text_same(json_find_string(reply->object, "metadata", "uid"), access->uid)) {
+		steps->found(steps->context, access, reply->object);
+		if (access_steps_request(steps, access)) {
+			access_steps_succeed(steps, access);
+			return;
+		}
 		error_set(&err, ERROR_UNAVAILABLE, "the watch lost a request that still exists");
 		access_steps_fail(steps, access, "HubUnavailable", &err);
 		return;

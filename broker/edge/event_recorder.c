@@ -11,7 +11,7 @@
 #include <base/text.h>
 
 #include "core/access.h"
-#include "core/access_steps.h"
+#include "core/access_news.h"
 #include "core/event.h"
 #include "core/kube_path.h"
 #include "edge/kube_client.h"

@@ -23,6 +23,7 @@
 #include "broker/core/access_view.h"
 #include "broker/core/ledger.h"
 #include "broker/core/request.h"
+#include "broker/core/store.h"
 #include "support/json_pattern.h"
 #include "support/sample_request.h"
 #include "support/sample_token.h"
@@ -33,6 +34,7 @@ enum { NOW_MS = 5000000, NOON = 1772366400 };
 static struct request *request;
 static struct access *access;
 static struct access_view view;
+static struct store *ledgers;
 static int64_t now_s;
 static const char *old_status;
 
@@ -64,6 +66,7 @@ static int setup(void **state)
 	access->delivery = DELIVERY_OURS;
 	access->delivery_generation = 1;
 	access->renew_at_ms = NOW_MS + 1000;
+	ledgers = store_new(ledger_free);
 	view = (struct access_view){
 		.now_ms = NOW_MS,
 		.access = access,
@@ -72,6 +75,7 @@ static int setup(void **state)
 		.profile_exists = true,
 		.member = {.state = MEMBER_READY, .uid = "cluster-1"},
 		.destination = DESTINATION_OPEN,
+		.ledgers = ledgers,
 	};
 	now_s = NOON + 60;
 	old_status = NULL;
@@ -83,6 +87,7 @@ static int teardown(void **state)
 	(void)state;
 	access_free(access);
 	request_free(request);
+	store_free(ledgers);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <base/text.h>
 
 #include "broker/core/access.h"
+#include "broker/core/access_news.h"
 #include "broker/core/access_steps.h"
 #include "broker/core/cluster_profile.h"
 #include "broker/core/destinations.h"

@@ -14,6 +14,7 @@
 #include "broker/core/access_view.h"
 #include "broker/core/ledger.h"
 #include "broker/core/request.h"
+#include "broker/core/store.h"
 #include "support/sample_request.h"
 
 enum { NOW = 5000000 };
@@ -23,6 +24,7 @@ enum { NOW = 5000000 };
 static struct request *request;
 static struct access *access;
 static struct access_view view;
+static struct store *ledgers;
 
 static struct ledger_anchor *add_anchor(int64_t generation, bool has_token)
 {
@@ -51,6 +53,7 @@ static int setup(void **state)
 	access->delivery = DELIVERY_OURS;
 	access->delivery_generation = 1;
 	access->renew_at_ms = NOW + 1000;
+	ledgers = store_new(ledger_free);
 	view = (struct access_view){
 		.now_ms = NOW,
 		.access = access,
@@ -59,6 +62,7 @@ static int setup(void **state)
 		.profile_exists = true,
 		.member = {.state = MEMBER_READY, .uid = "cluster-1"},
 		.destination = DESTINATION_OPEN,
+		.ledgers = ledgers,
 	};
 	return 0;
 }
@@ -68,6 +72,7 @@ static int teardown(void **state)
 	(void)state;
 	access_free(access);
 	request_free(request);
+	store_free(ledgers);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include <base/memory.h>
 
 #include "broker/core/access.h"
-#include "broker/core/access_steps.h"
+#include "broker/core/access_news.h"
 #include "broker/core/event.h"
 #include "support/json_pattern.h"
 

@@ -38,7 +38,7 @@ words_of() {
 list_reasons() {
     # shellcheck disable=SC2046
     words_of $(rule_files '*_steps.c' broker/core) broker/core/access_plan.c \
-        broker/core/access_status.c broker/core/access_controller.c |
+        broker/core/access_status.c broker/core/access_news.c |
         awk -F: '$3 !~ /^(Member|Revo|True|False|Unknown|Normal|Warning|Issue|Revoke|Secret|Kubeconfig|ClusterRole|Role|ServiceAccount|SelfSubjectAccessReview|TokenRequest)$/'
 }
 

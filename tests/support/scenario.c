@@ -317,6 +317,7 @@ static void show_request(struct scenario *scenario, const struct json *object)
 	cleanup_free char *key = key_of(object);
 
 	json_add_copy(scenario->requests, key, object);
+	json_add_copy(scenario->values, "request", object);
 	stage_show_request(scenario->stage, key, object);
 }
 
@@ -483,6 +484,11 @@ static void step_ledger(struct scenario *scenario, const struct json *step)
 	stage_show_ledger(scenario->stage, key, json_find(step, "ledger"));
 }
 
+static void step_ledger_gone(struct scenario *scenario, const struct json *step)
+{
+	stage_show_ledger(scenario->stage, json_find_string(step, "ledger gone"), NULL);
+}
+
 static void step_member(struct scenario *scenario, const struct json *step)
 {
 	static const char *const states[] = {
@@ -567,6 +573,7 @@ static const struct kind {
 	{"profile", step_profile, "uid"},
 	{"profile gone", step_profile_gone, ""},
 	{"ledger", step_ledger, ""},
+	{"ledger gone", step_ledger_gone, ""},
 	{"member", step_member, "of uid detail"},
 	{"call", step_call,
 	 "body urgent accept bearer holds after within answer reason object echo token save"},

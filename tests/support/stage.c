@@ -13,6 +13,7 @@
 
 #include "core/access.h"
 #include "core/access_controller.h"
+#include "core/access_news.h"
 #include "core/cluster_profile.h"
 #include "core/ledger.h"
 #include "core/request.h"

@@ -1,0 +1,67 @@
+#include "core/access_news.h"
+
+#include <stddef.h>
+
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/access_status.h"
+
+static const char *action_of(const struct access *access)
+{
+	return access->ending ? "Revoke" : "Issue";
+}
+
+static bool failure_news(const struct access *access, struct access_news *ret_news)
+{
+	const struct access_failure *failure = &access->failure;
+
+	if (text_same(access->reported_reason, failure->reason))
+		return false;
+	*ret_news = (struct access_news){access, "Warning", action_of(access), failure->reason,
+					 failure->error.text};
+	return true;
+}
+
+bool access_news_of_step(const struct access *access, struct access_news *ret_news)
+{
+	enum access_step step = access->plan.step;
+	bool delivered = step == ACCESS_DELIVER && access->delivery == DELIVERY_OURS &&
+			 secret_is_empty(&access->token.secret);
+
+	if (access->failure.reason)
+		return failure_news(access, ret_news);
+	if (delivered)
+		*ret_news = (struct access_news){
+			access, "Normal", "Issue",
+			access->overlap_until_ms > 0 ? "Renewed" : "Issued",
+			"the credential was proved on the member and delivered"};
+	else if (step == ACCESS_CLOSE_LEDGER && access->ledger_closed)
+		*ret_news = (struct access_news){access, "Normal", "Revoke", "Revoked",
+						 "nothing of the access is left on the member"};
+	else
+		return false;
+	return true;
+}
+
+static bool passes_soon(const char *reason)
+{
+	static const char *const reasons[] = {"Issued", "Pending", "Retrying", "MemberConnecting",
+					      "Revoked"};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (text_same(reason, reasons[i]))
+			return true;
+	return false;
+}
+
+bool access_news_of_wait(const struct access *access, const struct access_plan *plan,
+			 struct access_news *ret_news)
+{
+	if (access->failure.reason || passes_soon(plan->reason) ||
+	    text_same(access->reported_reason, plan->reason))
+		return false;
+	*ret_news = (struct access_news){access, "Warning", action_of(access), plan->reason,
+					 access_status_sentence(plan->reason)};
+	return true;
+}

@@ -1,0 +1,29 @@
+/* access_news.h - what people and logs are told of a request: as Event, log line, never as truth.
+ *
+ * Pure. No text in it holds a secret. */
+#ifndef CORE_ACCESS_NEWS_H
+#define CORE_ACCESS_NEWS_H
+
+#include <stdbool.h>
+
+struct access;
+struct access_plan;
+
+/* All strings are borrowed, and live as long as the step that they tell of. */
+struct access_news {
+	const struct access *access;
+	const char *type;   /* "Normal" or "Warning" */
+	const char *action; /* what was tried, as Events name it: "Issue", "Revoke" */
+	const char *reason; /* CamelCase */
+	const char *message;
+};
+
+/* Each is false when there is nothing to tell, or nothing new. */
+
+/* The step of ACCESS is over. */
+bool access_news_of_step(const struct access *access, struct access_news *ret_news);
+/* PLAN, for ACCESS, is to wait. */
+bool access_news_of_wait(const struct access *access, const struct access_plan *plan,
+			 struct access_news *ret_news);
+
+#endif
