@@ -32,17 +32,17 @@ the_broker_waits_in_its_loop_and_starts_nothing() {
     ban 'broker/|include/' 'starts a program' system popen fork vfork \
         execl execlp execle execv execve execvp posix_spawn posix_spawnp
     ban 'broker/|include/' 'changes the environment' setenv putenv unsetenv clearenv
-    ban 'broker/(base|core|delivery|edge)/' 'only main ends the process' \
+    ban 'broker/(base|rbac|core|delivery|edge)/' 'only main ends the process' \
         exit _exit _Exit quick_exit
 }
 
 memory_is_had_from_base() {
-    ban 'broker/(core|delivery|edge)/|broker/[a-z_]+\.[ch]:' 'use base/memory.h' \
+    ban 'broker/(rbac|core|delivery|edge)/|broker/[a-z_]+\.[ch]:' 'use base/memory.h' \
         malloc calloc realloc reallocarray aligned_alloc free strdup strndup asprintf vasprintf
 }
 
 pure_code_is_pure() {
-    ban 'broker/(core|delivery)/' 'core and delivery have no files, clocks and output' \
+    ban 'broker/(rbac|core|delivery)/' 'rbac, core and delivery have no files, clocks and output' \
         printf fprintf vfprintf puts fputs putchar perror fopen open read write getenv \
         time clock_gettime gettimeofday clock_system abort
 }

@@ -84,7 +84,7 @@ reasons_are_described() {
 code_map_is_true() {
     local file
     # shellcheck disable=SC2016 # the backquotes are Markdown's
-    for file in $(rule_search -oE '`(base|delivery|core|edge)/[a-z0-9_]+(\.[ch])?`' docs/architecture.md | tr -d '`' | sort -u); do
+    for file in $(rule_search -oE '`(base|rbac|delivery|core|edge)/[a-z0-9_]+(\.[ch])?`' docs/architecture.md | tr -d '`' | sort -u); do
         file=${file%.[ch]}
         [[ -e broker/$file.c || -e broker/$file.h || -e include/$file.h ]] ||
             echo "docs/architecture.md:1: there is no $file"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Who may include whom: base < delivery < core < edge < program; tests may include anything but a .c.
+# Who may include whom: base < rbac < delivery < core < edge < program; tests may include anything but a .c.
 #
-# Core and delivery are pure, so they get the pure part of the C library only; every other library has
+# Rbac, core and delivery are pure, so they get the pure part of the C library only; every other library has
 # the few files that know it.
 source "$(dirname -- "${BASH_SOURCE[0]}")/rules.bash"
 
@@ -18,14 +18,15 @@ layers_point_downwards() {
     list_includes include broker | awk '
         function rank_of(path) {
             if (path ~ /^(include|broker)\/base\//) return 0
-            if (path ~ /^broker\/delivery\//) return 1
-            if (path ~ /^broker\/core\//) return 2
-            if (path ~ /^broker\/edge\//) return 3
-            return 4
+            if (path ~ /^(include|broker)\/rbac\//) return 1
+            if (path ~ /^broker\/delivery\//) return 2
+            if (path ~ /^broker\/core\//) return 3
+            if (path ~ /^broker\/edge\//) return 4
+            return 5
         }
         {
             split($0, part, ":"); file = part[1]; header = part[3]
-            if (header !~ /^"|^<base\//) next
+            if (header !~ /^"|^<(base|rbac)\//) next
             target = substr(header, 2, length(header) - 2)
             place = file ":" part[2] ": "
             if (target ~ /\.c$/)
@@ -34,11 +35,13 @@ layers_point_downwards() {
                 print place "only tests may include " target
             else if (target ~ /^base\// && header ~ /^"/)
                 print place "write <" target ">: it is a shared contract of include/"
+            else if (target ~ /^rbac\// && header ~ /^"/ && layer(file) != "rbac")
+                print place target " is for rbac alone: use what is in include/rbac"
             else if (target !~ /\// && system("test -f " file_directory(file) target) != 0)
                 print place target " is not beside its includer: write its directory"
-            else if (target ~ /^(delivery|core|edge)\// && rank_of("broker/" target) > rank_of(file))
+            else if (target ~ /^(rbac|delivery|core|edge)\// && rank_of("broker/" target) > rank_of(file))
                 print place layer(file) " must not know " target
-            else if (target ~ /\// && target !~ /^(base|delivery|core|edge)\//)
+            else if (target ~ /\// && target !~ /^(base|rbac|delivery|core|edge)\//)
                 print place "no such layer: " target
         }
         function layer(path) {
@@ -88,13 +91,13 @@ jwt.h -' '
 }
 
 pure_code_gets_the_pure_c_library() {
-    list_includes broker/core broker/delivery | awk '
+    list_includes broker/core broker/delivery broker/rbac include/rbac | awk '
         {
             split($0, part, ":")
-            if (part[3] ~ /^<base\// || part[3] !~ /^</) next
+            if (part[3] ~ /^<(base|rbac)\// || part[3] !~ /^</) next
             if (part[3] ~ /^<(assert|stdbool|stddef|stdint|stdio|stdlib|string|strings)\.h>$/) next
             if (part[1] == "broker/core/yaml.c" && part[3] == "<yaml.h>") next
-            print part[1] ":" part[2] ": " part[3] ": core and delivery are pure"
+            print part[1] ":" part[2] ": " part[3] ": rbac, core and delivery are pure"
         }'
 }
 
