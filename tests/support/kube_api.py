@@ -7,6 +7,7 @@
 
 import base64
 import collections
+import copy
 import http.client
 import json
 import ssl
@@ -77,6 +78,12 @@ class KubeApi:
         return cls(cluster["server"], _decoded(cluster, "certificate-authority-data"),
                    token=user.get("token"), certificate=_decoded(user, "client-certificate-data"),
                    key=_decoded(user, "client-key-data"))
+
+    def impersonating(self, user):
+        """The same server and connections as USER, if this identity may impersonate."""
+        other = copy.copy(self)
+        other._headers = {**self._headers, "Impersonate-User": user}
+        return other
 
     def call(self, method, where, body=None, content_type="application/json"):
         headers = {**self._headers, "Accept": "application/json"}
