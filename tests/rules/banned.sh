@@ -3,7 +3,7 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/rules.bash"
 
 # shellcheck disable=SC2046
-code=$(rule_code $(rule_files '*.[ch]' broker include tests))
+code=$(rule_code $(rule_files '*.[ch]' broker rbac include tests))
 
 # No file whose name begins like PLACES calls any of FUNCTIONS; comments and texts do not count.
 ban() {
@@ -32,17 +32,17 @@ the_broker_waits_in_its_loop_and_starts_nothing() {
     ban 'broker/|include/' 'starts a program' system popen fork vfork \
         execl execlp execle execv execve execvp posix_spawn posix_spawnp
     ban 'broker/|include/' 'changes the environment' setenv putenv unsetenv clearenv
-    ban 'broker/(base|rbac|core|delivery|edge)/' 'only main ends the process' \
+    ban '(broker/(base|core|delivery|edge)|rbac)/' 'only main ends the process' \
         exit _exit _Exit quick_exit
 }
 
 memory_is_had_from_base() {
-    ban 'broker/(rbac|core|delivery|edge)/|broker/[a-z_]+\.[ch]:' 'use base/memory.h' \
+    ban 'rbac/|broker/(core|delivery|edge)/|broker/[a-z_]+\.[ch]:' 'use base/memory.h' \
         malloc calloc realloc reallocarray aligned_alloc free strdup strndup asprintf vasprintf
 }
 
 pure_code_is_pure() {
-    ban 'broker/(rbac|core|delivery)/' 'rbac, core and delivery have no files, clocks and output' \
+    ban '(rbac|broker/core|broker/delivery)/' 'rbac, core and delivery have no files, clocks and output' \
         printf fprintf vfprintf puts fputs putchar perror fopen open read write getenv \
         time clock_gettime gettimeofday clock_system abort
 }
@@ -73,7 +73,7 @@ secrets_are_compared_in_constant_time() {
 # What is left to do is an issue, not a comment.
 nothing_is_postponed() {
     local -a files
-    mapfile -t files < <(rule_files '*' broker include tests/rules tests/support tests/testbed)
+    mapfile -t files < <(rule_files '*' broker rbac include tests/rules tests/support tests/testbed)
     rule_search -nE '(^|[^A-Za-z0-9])(TODO|FIXME|XXX|HACK)([^A-Za-z0-9]|$)' /dev/null "${files[@]}" |
         rule_search -v '^tests/rules/banned\.sh:' | awk -F: '{ print $1 ":" $2 ": left to do" }'
 }

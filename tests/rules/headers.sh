@@ -3,7 +3,7 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/rules.bash"
 
 list_headers() {
-    rule_files '*.h' include broker tests
+    rule_files '*.h' include broker rbac tests
 }
 
 headers_compile_alone() {
@@ -18,7 +18,7 @@ headers_compile_alone() {
 
 guards_name_the_place() {
     local header guard
-    for header in $(rule_files '*.h' include broker); do
+    for header in $(rule_files '*.h' include broker rbac); do
         guard=${header#include/}
         [[ $guard != broker/*/* ]] || guard=${guard#broker/}
         guard=$(tr 'a-z/.-' 'A-Z___' <<<"$guard")

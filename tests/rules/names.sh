@@ -34,7 +34,7 @@ END
 # "FILE LINE NAME" of every function that other files can call.
 list_exported() {
     # shellcheck disable=SC2046
-    rule_code $(rule_files '*.c' broker) | awk -f "$here/functions.awk" |
+    rule_code $(rule_files '*.c' broker rbac) | awk -f "$here/functions.awk" |
         awk '$4 == "global" { print $1, $2, $3 }'
 }
 
@@ -66,7 +66,7 @@ functions_begin_with_their_file() {
 }
 
 files_have_a_noun() {
-    rule_files '*.[ch]' include broker tests |
+    rule_files '*.[ch]' include broker rbac tests |
         rule_search -E '(^|[/_])(util|utils|common|helper|helpers|manager|misc|handler|handlers|stuff)[._]' |
         sed 's/$/:1: a file needs a noun of its own/'
 }
@@ -78,6 +78,7 @@ test_files_mirror_the_tree() {
         source=${test#tests/}
         source=broker/${source%/*}/${source##*/test_}
         source=${source/broker\/program\//broker/}
+        source=${source/broker\/rbac\//rbac/}
         [[ -f $source || -f include/${source#broker/} || -f ${source%.c}.h ]] ||
             echo "$test:1: there is no $source"
     done

@@ -22,11 +22,11 @@ files_are_small() {
             max = file ~ /\.h$/ ? header_max : source_max
             if (file != "" && lines > max)
                 print file ":" lines ": " lines " lines, at most " max
-        }' $(rule_files '*.[ch]' include broker)
+        }' $(rule_files '*.[ch]' include broker rbac)
 }
 
 functions_are_short() {
-    list_functions broker tests | awk -v max=$function_lines_max \
+    list_functions broker rbac tests | awk -v max=$function_lines_max \
         '$5 > max { print $1 ":" $2 ": " $3 "() has " $5 " lines, at most " max }'
 }
 
@@ -45,7 +45,7 @@ lines_fit() {
             }
             if (columns > max)
                 print FILENAME ":" FNR ": " columns " columns, at most " max
-        }' $(rule_files '*.[ch]' include broker tests)
+        }' $(rule_files '*.[ch]' include broker rbac tests)
 }
 
 # Reads one number a line: median / 90th percentile / maximum.
@@ -78,9 +78,9 @@ documented_share() {
 
 print_table() {
     local functions sources headers gotos lines
-    functions=$(list_functions broker)
-    mapfile -t sources < <(rule_files '*.c' broker)
-    mapfile -t headers < <(rule_files '*.h' include broker)
+    functions=$(list_functions broker rbac)
+    mapfile -t sources < <(rule_files '*.c' broker rbac)
+    mapfile -t headers < <(rule_files '*.h' include broker rbac)
     gotos=$(rule_code "${sources[@]}" | rule_search -cE '[^A-Za-z0-9_]goto[^A-Za-z0-9_]')
     lines=$(cat "${sources[@]}" | wc -l)
     # shellcheck disable=SC2016 # the backquotes are Markdown's
