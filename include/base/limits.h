@@ -24,6 +24,12 @@ enum {
 	RULE_SET_WORDS_MAX = 4096,   /* verbs, groups, resources, names and URLs of all its rules */
 	RULE_SET_RIGHTS_MAX = 65536, /* what these combine to; admin stands for about 1000 */
 	RULE_WORD_MAX = 253,         /* the longest name of an object */
+	TEMPLATE_PARAMETERS_MAX = 16, /* templates are short; and as many variables */
+	TEMPLATE_ROLES_MAX = 20,      /* and as many clusterRoles, as in a request */
+	TEMPLATE_VALUES_MAX = 64,     /* names of a list that somebody wrote out */
+	TEMPLATE_PATTERN_MAX = 256,   /* bytes of a regular expression */
+	TEMPLATE_REPEATS_MAX = 1024,  /* glibc copies what is repeated: this costs some 10 ms */
+	TEMPLATE_OUTPUT_MAX = REQUEST_RULES_MAX,
 };
 
 #endif
