@@ -32,11 +32,6 @@ static const char *const names[GRANT_DANGER_COUNT] = {
 	[GRANT_DANGER_URLS] = "non-resource-urls",
 };
 
-static bool does_anything(const struct rule *rule)
-{
-	return rule->verbs.count > 0;
-}
-
 static bool has_any_verb(const struct rule *rule)
 {
 	return rule_words_have(&rule->verbs, "*");
@@ -116,8 +111,8 @@ static bool reaches_other_urls(const struct rule *rule)
 	       (rule->verbs.count > 1 || !rule_covers_verb(rule, "get") || has_any_verb(rule));
 }
 
-/* A danger is there when a rule does what MATCHES says on RESOURCE (NULL: on any) of GROUP (NULL:
- * of any), perhaps only when it holds in the whole cluster. */
+/* A danger is there when a rule does what MATCHES says (NULL: anything) on RESOURCE (NULL: on any)
+ * of GROUP (NULL: of any), perhaps only when it holds in the whole cluster. */
 struct pattern {
 	enum grant_danger danger;
 	bool (*matches)(const struct rule *rule);
@@ -141,16 +136,15 @@ static const struct pattern patterns[] = {
 	{GRANT_DANGER_IMPERSONATE, has_any_verb, "", "groups", false},
 	{GRANT_DANGER_IMPERSONATE, has_any_verb, "", "serviceaccounts", false},
 	{GRANT_DANGER_IMPERSONATE, has_any_verb, AUTH_GROUP, NULL, false},
-	{GRANT_DANGER_TOKENS, does_anything, "", "serviceaccounts/token", false},
+	{GRANT_DANGER_TOKENS, NULL, "", "serviceaccounts/token", false},
 	{GRANT_DANGER_LIST_ALL_SECRETS, reads_many, "", "secrets", true},
-	{GRANT_DANGER_NODES_PROXY, does_anything, "", "nodes/proxy", false},
-	{GRANT_DANGER_EXEC_ANYWHERE, does_anything, "", "pods/exec", true},
-	{GRANT_DANGER_ATTACH_ANYWHERE, does_anything, "", "pods/attach", true},
-	{GRANT_DANGER_EPHEMERAL_CONTAINERS_ANYWHERE, does_anything, "", "pods/ephemeralcontainers",
-	 true},
-	{GRANT_DANGER_CSR_APPROVAL, does_anything, CERTS_GROUP,
-	 "certificatesigningrequests/approval", false},
-	{GRANT_DANGER_SIGNERS, does_anything, CERTS_GROUP, "signers", false},
+	{GRANT_DANGER_NODES_PROXY, NULL, "", "nodes/proxy", false},
+	{GRANT_DANGER_EXEC_ANYWHERE, NULL, "", "pods/exec", true},
+	{GRANT_DANGER_ATTACH_ANYWHERE, NULL, "", "pods/attach", true},
+	{GRANT_DANGER_EPHEMERAL_CONTAINERS_ANYWHERE, NULL, "", "pods/ephemeralcontainers", true},
+	{GRANT_DANGER_CSR_APPROVAL, NULL, CERTS_GROUP, "certificatesigningrequests/approval",
+	 false},
+	{GRANT_DANGER_SIGNERS, NULL, CERTS_GROUP, "signers", false},
 	{GRANT_DANGER_ADMISSION_WRITES, writes, "admissionregistration.k8s.io", NULL, false},
 	{GRANT_DANGER_RBAC_WRITES, writes, RBAC_GROUP, NULL, false},
 	{GRANT_DANGER_URLS, reaches_other_urls, NULL, NULL, false},
@@ -164,7 +158,7 @@ static bool has_pattern(const struct rule *rule, const struct pattern *pattern)
 		return false;
 	if (pattern->resource && !rule_covers_resource(rule, pattern->resource))
 		return false;
-	return pattern->matches(rule);
+	return !pattern->matches || pattern->matches(rule);
 }
 
 static uint32_t find_in_rule(const struct rule *rule)

@@ -47,13 +47,29 @@ static void add_bit(struct rule_bits *bits, size_t index)
 	bits->words[index / WORD_BITS] |= UINT64_C(1) << (index % WORD_BITS);
 }
 
-static void look_up(struct part *part, const struct rule_set *ceiling)
+static bool has_bit(const struct rule_bits *bits, size_t index)
 {
+	return bits->words[index / WORD_BITS] >> (index % WORD_BITS) & 1;
+}
+
+/* Looks up what covers the words of PART among the rules that are LEFT, and leaves those that cover
+ * any of them: with the group looked up first, few are. */
+static void look_up(struct part *part, const struct rule_set *ceiling, struct rule_bits *left)
+{
+	struct rule_bits useful = {0};
+
 	part->covering = memory_new_array(part->words->count, sizeof(*part->covering));
-	for (size_t i = 0; i < part->words->count; i++)
-		for (size_t j = 0; j < ceiling->count; j++)
-			if (part->covers(&ceiling->rules[j], part->words->words[i]))
-				add_bit(&part->covering[i], j);
+	for (size_t j = 0; j < ceiling->count; j++) {
+		if (!has_bit(left, j))
+			continue;
+		for (size_t i = 0; i < part->words->count; i++) {
+			if (!part->covers(&ceiling->rules[j], part->words->words[i]))
+				continue;
+			add_bit(&part->covering[i], j);
+			add_bit(&useful, j);
+		}
+	}
+	*left = useful;
 }
 
 /* Goes through the combinations of the words of PARTS, as long as rules that cover what was chosen
@@ -101,15 +117,15 @@ static bool find_gap_of_rule(const struct rule_set *ceiling, const struct rule *
 {
 	struct grant_right right = {.namespace_name = rule->scope};
 	struct part parts[PARTS_MAX];
-	struct rule_bits reaching = {0};
+	struct rule_bits left = {0};
 	size_t count = split(rule, &right, parts);
 
 	for (size_t i = 0; i < ceiling->count; i++)
 		if (rule_covers_scope(&ceiling->rules[i], rule->scope))
-			add_bit(&reaching, i);
+			add_bit(&left, i);
 	for (size_t i = 0; i < count; i++)
-		look_up(&parts[i], ceiling);
-	bool found = find_uncovered(parts, count, &reaching);
+		look_up(&parts[i], ceiling, &left);
+	bool found = find_uncovered(parts, count, &left);
 	for (size_t i = 0; i < count; i++)
 		memory_free(parts[i].covering);
 	if (found)

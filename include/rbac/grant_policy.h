@@ -17,9 +17,10 @@
  * What the authorizer would do comes to the same or is wider: it sees requests, for which all
  * verbs written out are as good as "*".
  *
- * Cost: each word of the wanted set is looked up once in each rule of the ceiling (by bisection;
- * URLs one by one), then each right costs RULE_SET_RULES_MAX / 64 machine words. With the caps of
- * base/limits.h: 4096 * 256 lookups or 4096 * 4096 comparisons of URLs, and 65536 * 4 words. */
+ * Cost: each word of the wanted set is looked up once (by bisection; URLs one by one) in the rules
+ * of the ceiling that cover some of the words before it, the group first, so in few. Then each
+ * right costs RULE_SET_RULES_MAX / 64 machine words. With the caps of base/limits.h that is at most
+ * 4096 * 256 lookups or 4096 * 4096 comparisons of URLs, and 65536 * 4 words. */
 #ifndef RBAC_GRANT_POLICY_H
 #define RBAC_GRANT_POLICY_H
 

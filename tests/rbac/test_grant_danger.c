@@ -126,6 +126,20 @@ static void grant_danger_accept__wants_each_by_name(void **state)
 	assert_int_equal(err.kind, ERROR_NONE);
 }
 
+static void grant_danger_accept__names_the_first_on_the_list(void **state)
+{
+	struct error err = {0};
+	cleanup_rule_set struct rule_set *set =
+		rule_sample_set("[{\"rules\":[{\"verbs\":[\"*\"],\"nonResourceURLs\":[\"*\"]}]}]");
+
+	(void)state;
+	assert_false(grant_danger_accept(set, 0, &err));
+	assert_non_null(strstr(err.text, "\"any-verb\""));
+	err = (struct error){0};
+	assert_false(grant_danger_accept(set, bit(GRANT_DANGER_ANY_VERB), &err));
+	assert_non_null(strstr(err.text, "\"non-resource-urls\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +147,7 @@ int main(void)
 		cmocka_unit_test(grant_danger_name__is_stable),
 		cmocka_unit_test(grant_danger_parse__knows_no_other_name),
 		cmocka_unit_test(grant_danger_accept__wants_each_by_name),
+		cmocka_unit_test(grant_danger_accept__names_the_first_on_the_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

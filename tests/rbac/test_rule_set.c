@@ -123,21 +123,40 @@ static void rule_set_add__counts_urls(void **state)
 	assert_int_equal(set->rights, 6);
 }
 
-static void rule_set_add__takes_the_longest_word(void **state)
+/* "*" before a slash takes one character more than the resource that it is compared with. */
+static void rule_covers_resource__compares_the_longest_words_to_their_end(void **state)
 {
-	struct error err = {0};
-	cleanup_rule_set struct rule_set *set = rule_set_new();
-	cleanup_json struct json *rules = rules_of(1, 1, 0, 1);
-	char resource[RULE_WORD_MAX + 1] = {0};
+	char any[RULE_WORD_MAX + 1] = "*/";
+	char one[RULE_WORD_MAX + 1] = "p/";
+	char none[RULE_WORD_MAX + 1] = "/";
+	char *words[] = {any};
+	const struct rule rule = {.resources = {.words = words, .count = 1}};
 
 	(void)state;
-	memset(resource, 'r', RULE_WORD_MAX);
-	resource[0] = '/';
-	json_append_string((struct json *)json_find(json_item(rules, 0), "resources"), resource);
+	memset(any + 2, 'r', RULE_WORD_MAX - 2);
+	memset(one + 2, 'r', RULE_WORD_MAX - 2);
+	memset(none + 1, 'r', RULE_WORD_MAX - 1);
+	assert_true(rule_covers_resource(&rule, any));
+	assert_true(rule_covers_resource(&rule, one));
+	assert_false(rule_covers_resource(&rule, none));
+}
+
+static void rule_set_add__takes_the_longest_word(void **state)
+{
+	cleanup_json struct json *rules = rules_of(1, 1, 1, 0);
+	cleanup_rule_set struct rule_set *set = rule_set_new();
+	struct error err = {0};
+	char name[RULE_WORD_MAX + 1] = {0};
+	struct json *names = json_array_new();
+
+	(void)state;
+	memset(name, 'n', RULE_WORD_MAX);
+	json_append_string(names, name);
+	cleanup_json struct json *rule = json_dup(json_item(rules, 0));
+	json_add(rule, "resourceNames", names);
+	json_append_copy(rules, rule);
 	assert_true(rule_set_add(set, rules, NULL, &err));
-	assert_true(rule_covers_resource(&set->rules[0], resource));
-	resource[RULE_WORD_MAX - 1] = 'x';
-	assert_false(rule_covers_resource(&set->rules[0], resource));
+	assert_true(rule_covers_name(&set->rules[1], name));
 }
 
 static void rule_set_add__has_room_up_to_its_caps(void **state)
@@ -155,6 +174,8 @@ static void rule_set_add__has_room_up_to_its_caps(void **state)
 		       "rules[0]: the rules stand for more than 65536 rights: write fewer");
 	expect_added(rights, rules_of(16, 16, 16, 0));
 	assert_int_equal(rights->rights, RULE_SET_RIGHTS_MAX);
+	expect_refused(rights, rules_of(RULE_SET_WORDS_MAX, 1, 1, 1),
+		       "rules[0]: the rules have more than 4096 words: write fewer");
 	expect_refused(rights, rules_of(RULE_SET_WORDS_MAX + 1, 1, 1, 1),
 		       "rules[0]: verbs has 4097 strings: write at most 4096");
 }
@@ -191,6 +212,7 @@ int main(void)
 		cmocka_unit_test(rule_set_add__keeps_each_word_once_and_sorted),
 		cmocka_unit_test(rule_set_add__counts_urls),
 		cmocka_unit_test(rule_set_add__takes_the_longest_word),
+		cmocka_unit_test(rule_covers_resource__compares_the_longest_words_to_their_end),
 		cmocka_unit_test(rule_set_add__has_room_up_to_its_caps),
 		cmocka_unit_test(rule_set_add__takes_all_or_nothing),
 		cmocka_unit_test(rule_set_add__takes_rules_up_to_its_cap),
