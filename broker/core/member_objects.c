@@ -15,6 +15,8 @@
 
 #define MARK_ANNOTATION "credbroker.dev/mark"
 
+enum { UID_MAX = 128 }; /* what the ledger takes; Kubernetes' own have 36 */
+
 static struct json *object_new(const char *api_version, const char *kind)
 {
 	struct json *object = json_object_new();
@@ -148,6 +150,17 @@ bool member_object_is_ours(const struct ledger *ledger, size_t index, const stru
 		return text_same(object->uid, uid);
 	ledger_mark(ledger, object->resource->kind, object->namespace, object->name, mark);
 	return text_same(mark, live_mark);
+}
+
+const char *member_object_uid(const struct json *live)
+{
+	const char *uid = json_find_string(live, "metadata", "uid");
+	size_t size = 0;
+
+	for (; uid && uid[size]; size++)
+		if (size == UID_MAX || uid[size] <= ' ' || uid[size] > '~')
+			return NULL;
+	return size > 0 ? uid : NULL;
 }
 
 bool member_object_is_intact(const struct json *intended, const struct json *live,

@@ -24,6 +24,10 @@ bool member_object_binds_existing(const struct ledger *ledger, size_t index);
 /* True when LIVE is what we made: its UID is recorded, or it carries our mark. */
 bool member_object_is_ours(const struct ledger *ledger, size_t index, const struct json *live);
 
+/* The UID of an object as a member answered with it; NULL when it has none that the ledger could
+ * hold. Borrowed. */
+const char *member_object_uid(const struct json *live);
+
 /* ERROR_CONFLICT when the rules, roleRef or subjects of LIVE are not those of INTENDED. */
 bool member_object_is_intact(const struct json *intended, const struct json *live,
 			     struct error *err);

@@ -15,8 +15,6 @@
 #include "core/member_objects.h"
 #include "core/request.h"
 
-enum { UID_MAX = 128 }; /* what the ledger takes; Kubernetes' own have 36 */
-
 static struct ledger_object *planned_object(const struct access *access)
 {
 	return &access->ledger->objects[access->plan.index];
@@ -97,13 +95,13 @@ static void learn_object(struct access_steps *steps, struct access *access, cons
 {
 	const struct request *request = access_steps_request(steps, access);
 	struct ledger_object *object = planned_object(access);
-	const char *uid = json_find_string(live, "metadata", "uid");
+	const char *uid = member_object_uid(live);
 	cleanup_json struct json *intended = NULL;
 	struct error err = {0};
 
-	if (text_is_empty(uid)) {
+	if (!uid) {
 		error_set(&err, ERROR_UNAVAILABLE,
-			  "the member answered with an object without uid");
+			  "the member answered with an object without a UID");
 		access_steps_fail(steps, access, "MemberUnavailable", &err);
 		return;
 	}

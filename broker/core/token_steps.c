@@ -73,7 +73,7 @@ static void anchor_created(struct access_steps *steps, struct access *access,
 	anchor = ledger_add_anchor(ledger, ledger->generation);
 	access->ledger_saved = false;
 	if (anchor && !reply->err)
-		anchor->uid = memory_text(json_find_string(reply->object, "metadata", "uid"));
+		anchor->uid = memory_text(member_object_uid(reply->object));
 	if (anchor && anchor->uid)
 		access->open_generation = ledger->generation;
 	else

@@ -13,6 +13,7 @@
 
 #include "core/backoff.h"
 #include "core/kube_path.h"
+#include "core/member_objects.h"
 #include "edge/kube_client.h"
 #include "edge/loop.h"
 #include "edge/member_access.h"
@@ -166,7 +167,7 @@ static void find(struct member_link *link, const char *uid)
 static void identity_answered(void *context, const struct kube_reply *reply)
 {
 	struct member_link *link = context;
-	const char *uid = json_find_string(reply->object, "metadata", "uid");
+	const char *uid = member_object_uid(reply->object);
 	struct error err = {0};
 
 	link->asking = false;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <base/cleanup.h>
@@ -277,6 +278,38 @@ static void member_username__is_the_one_that_tokens_carry(void **state)
 		       "{'apiVersion':'authentication.k8s.io/v1','kind':'SelfSubjectReview'}");
 }
 
+static void assert_uid(const char *pattern, const char *expected)
+{
+	cleanup_json struct json *live = json_pattern_parse(pattern);
+	const char *uid = member_object_uid(live);
+
+	if (expected)
+		assert_string_equal(uid, expected);
+	else
+		assert_null(uid);
+}
+
+static void member_object_uid__is_one_that_the_ledger_can_hold(void **state)
+{
+	char longest[129] = {0};
+	char pattern[200];
+
+	(void)state;
+	assert_uid("{'metadata':{'uid':'2f1a-7'}}", "2f1a-7");
+	assert_uid("{'metadata':{'uid':''}}", NULL);
+	assert_uid("{'metadata':{'uid':7}}", NULL);
+	assert_uid("{'metadata':{}}", NULL);
+	assert_uid("{'metadata':{'uid':'a b'}}", NULL);
+	assert_uid("{'metadata':{'uid':'a\\nb'}}", NULL);
+	assert_uid("{'metadata':{'uid':'a\u00e4'}}", NULL);
+	memset(longest, 'u', 128);
+	snprintf(pattern, sizeof(pattern), "{'metadata':{'uid':'%s'}}", longest);
+	assert_uid(pattern, longest);
+	snprintf(pattern, sizeof(pattern), "{'metadata':{'uid':'%su'}}", longest);
+	assert_uid(pattern, NULL);
+	assert_null(member_object_uid(NULL));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -290,6 +323,7 @@ int main(void)
 		TEST(member_object_render__gives_the_same_bytes_for_the_same_input),
 		TEST(member_object_is_ours__believes_uid_and_mark_alone),
 		TEST(member_object_is_ours__takes_no_mark_of_another_object),
+		TEST(member_object_uid__is_one_that_the_ledger_can_hold),
 		TEST(member_object_is_intact__compares_what_gives_rights),
 		TEST(member_anchor_render__holds_nothing),
 		TEST(member_token_request_render__binds_to_anchor_and_identity_by_uid),
