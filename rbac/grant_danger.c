@@ -115,39 +115,39 @@ static bool reaches_other_urls(const struct rule *rule)
  * of GROUP (NULL: of any), perhaps only when it holds in the whole cluster. */
 struct pattern {
 	enum grant_danger danger;
+	bool in_cluster_only;
 	bool (*matches)(const struct rule *rule);
 	const char *group;
 	const char *resource;
-	bool in_cluster_only;
 };
 
 static const struct pattern patterns[] = {
-	{GRANT_DANGER_ANY_VERB, has_any_verb, NULL, NULL, false},
-	{GRANT_DANGER_ANY_GROUP, has_any_group, NULL, NULL, false},
-	{GRANT_DANGER_ANY_RESOURCE, has_any_resource, NULL, NULL, false},
-	{GRANT_DANGER_ESCALATE, says_escalate, NULL, NULL, false},
-	{GRANT_DANGER_ESCALATE, has_any_verb, RBAC_GROUP, "roles", false},
-	{GRANT_DANGER_ESCALATE, has_any_verb, RBAC_GROUP, "clusterroles", false},
-	{GRANT_DANGER_BIND, says_bind, NULL, NULL, false},
-	{GRANT_DANGER_BIND, has_any_verb, RBAC_GROUP, "roles", false},
-	{GRANT_DANGER_BIND, has_any_verb, RBAC_GROUP, "clusterroles", false},
-	{GRANT_DANGER_IMPERSONATE, says_impersonate, NULL, NULL, false},
-	{GRANT_DANGER_IMPERSONATE, has_any_verb, "", "users", false},
-	{GRANT_DANGER_IMPERSONATE, has_any_verb, "", "groups", false},
-	{GRANT_DANGER_IMPERSONATE, has_any_verb, "", "serviceaccounts", false},
-	{GRANT_DANGER_IMPERSONATE, has_any_verb, AUTH_GROUP, NULL, false},
-	{GRANT_DANGER_TOKENS, NULL, "", "serviceaccounts/token", false},
-	{GRANT_DANGER_LIST_ALL_SECRETS, reads_many, "", "secrets", true},
-	{GRANT_DANGER_NODES_PROXY, NULL, "", "nodes/proxy", false},
-	{GRANT_DANGER_EXEC_ANYWHERE, NULL, "", "pods/exec", true},
-	{GRANT_DANGER_ATTACH_ANYWHERE, NULL, "", "pods/attach", true},
-	{GRANT_DANGER_EPHEMERAL_CONTAINERS_ANYWHERE, NULL, "", "pods/ephemeralcontainers", true},
-	{GRANT_DANGER_CSR_APPROVAL, NULL, CERTS_GROUP, "certificatesigningrequests/approval",
-	 false},
-	{GRANT_DANGER_SIGNERS, NULL, CERTS_GROUP, "signers", false},
-	{GRANT_DANGER_ADMISSION_WRITES, writes, "admissionregistration.k8s.io", NULL, false},
-	{GRANT_DANGER_RBAC_WRITES, writes, RBAC_GROUP, NULL, false},
-	{GRANT_DANGER_URLS, reaches_other_urls, NULL, NULL, false},
+	{GRANT_DANGER_ANY_VERB, false, has_any_verb, NULL, NULL},
+	{GRANT_DANGER_ANY_GROUP, false, has_any_group, NULL, NULL},
+	{GRANT_DANGER_ANY_RESOURCE, false, has_any_resource, NULL, NULL},
+	{GRANT_DANGER_ESCALATE, false, says_escalate, NULL, NULL},
+	{GRANT_DANGER_ESCALATE, false, has_any_verb, RBAC_GROUP, "roles"},
+	{GRANT_DANGER_ESCALATE, false, has_any_verb, RBAC_GROUP, "clusterroles"},
+	{GRANT_DANGER_BIND, false, says_bind, NULL, NULL},
+	{GRANT_DANGER_BIND, false, has_any_verb, RBAC_GROUP, "roles"},
+	{GRANT_DANGER_BIND, false, has_any_verb, RBAC_GROUP, "clusterroles"},
+	{GRANT_DANGER_IMPERSONATE, false, says_impersonate, NULL, NULL},
+	{GRANT_DANGER_IMPERSONATE, false, has_any_verb, "", "users"},
+	{GRANT_DANGER_IMPERSONATE, false, has_any_verb, "", "groups"},
+	{GRANT_DANGER_IMPERSONATE, false, has_any_verb, "", "serviceaccounts"},
+	{GRANT_DANGER_IMPERSONATE, false, has_any_verb, AUTH_GROUP, NULL},
+	{GRANT_DANGER_TOKENS, false, NULL, "", "serviceaccounts/token"},
+	{GRANT_DANGER_LIST_ALL_SECRETS, true, reads_many, "", "secrets"},
+	{GRANT_DANGER_NODES_PROXY, false, NULL, "", "nodes/proxy"},
+	{GRANT_DANGER_EXEC_ANYWHERE, true, NULL, "", "pods/exec"},
+	{GRANT_DANGER_ATTACH_ANYWHERE, true, NULL, "", "pods/attach"},
+	{GRANT_DANGER_EPHEMERAL_CONTAINERS_ANYWHERE, true, NULL, "", "pods/ephemeralcontainers"},
+	{GRANT_DANGER_CSR_APPROVAL, false, NULL, CERTS_GROUP,
+	 "certificatesigningrequests/approval"},
+	{GRANT_DANGER_SIGNERS, false, NULL, CERTS_GROUP, "signers"},
+	{GRANT_DANGER_ADMISSION_WRITES, false, writes, "admissionregistration.k8s.io", NULL},
+	{GRANT_DANGER_RBAC_WRITES, false, writes, RBAC_GROUP, NULL},
+	{GRANT_DANGER_URLS, false, reaches_other_urls, NULL, NULL},
 };
 
 static bool has_pattern(const struct rule *rule, const struct pattern *pattern)

@@ -1,5 +1,6 @@
 #include <rbac/grant_policy.h>
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -168,6 +169,7 @@ static bool is_covered(const struct rule_set *ceiling, const struct grant_right 
 /* As kubectl writes it: "deployments.apps/scale". */
 static void write_resource(struct text *text, const struct grant_right *right)
 {
+	assert(right->group && right->resource);
 	size_t size = strcspn(right->resource, "/");
 
 	text_append_bytes(text, right->resource, size);
