@@ -24,6 +24,12 @@ enum {
 	RULE_SET_WORDS_MAX = 4096,   /* verbs, groups, resources, names and URLs of all its rules */
 	RULE_SET_RIGHTS_MAX = 65536, /* what these combine to; 426 in admin */
 	RULE_WORD_MAX = 253,         /* the longest name of an object */
+	NAMESPACE_NAME_MAX = 63,     /* a DNS label */
+	POLICY_ENTRIES_MAX = 32,     /* subjects and clusterProfiles of an AccessPolicy */
+	POLICY_LIST_MAX = 128,       /* any other list of it */
+	POLICY_LABELS_MAX = 16,      /* matchLabels, and matchExpressions, of one selector */
+	POLICY_PARAMETERS_MAX = 16,  /* a template has no more */
+	POLICY_WORD_MAX = 512,       /* the user name of a ServiceAccount has up to 339 bytes */
 	TEMPLATE_PARAMETERS_MAX = 16, /* templates are short; and as many variables */
 	TEMPLATE_ROLES_MAX = 20,      /* and as many clusterRoles, as in a request */
 	TEMPLATE_VALUES_MAX = 64,     /* names of a list that somebody wrote out */

@@ -1,0 +1,153 @@
+#include <rbac/access_policy.h>
+
+#include <string.h>
+
+#include <base/json.h>
+#include <base/limits.h>
+#include <base/memory.h>
+
+#include "rbac/policy_allowance.h"
+#include "rbac/policy_json.h"
+#include "rbac/policy_subject.h"
+#include "rbac/policy_verdict.h"
+
+struct access_policy {
+	char *name;
+	struct policy_subject *subjects;
+	size_t subject_count;
+	struct policy_target *targets;
+	size_t target_count;
+	struct policy_allowance allowance;
+};
+
+void access_policy_free(void *policy_to_free)
+{
+	struct access_policy *policy = policy_to_free;
+
+	if (!policy)
+		return;
+	for (size_t i = 0; i < policy->subject_count; i++)
+		policy_subject_done(&policy->subjects[i]);
+	for (size_t i = 0; i < policy->target_count; i++)
+		policy_subject_done_target(&policy->targets[i]);
+	policy_allowance_done(&policy->allowance);
+	memory_free(policy->subjects);
+	memory_free(policy->targets);
+	memory_free(policy->name);
+	memory_free(policy);
+}
+
+const char *access_policy_name(const struct access_policy *policy)
+{
+	return policy->name;
+}
+
+static bool read_subjects(const struct json *spec, struct access_policy *policy, struct error *err)
+{
+	void *subjects = NULL;
+	bool ok = policy_json_items(spec, "subjects", 1, POLICY_ENTRIES_MAX, policy_subject_read,
+				    sizeof(struct policy_subject), &subjects,
+				    &policy->subject_count, err);
+
+	policy->subjects = subjects;
+	if (ok && policy->subject_count == 0)
+		return error_set(err, ERROR_INVALID,
+				 "subjects is missing: write whose requests the policy is for");
+	return ok;
+}
+
+static bool read_targets(const struct json *spec, struct access_policy *policy, struct error *err)
+{
+	void *targets = NULL;
+	bool ok = policy_json_items(spec, "clusterProfiles", 1, POLICY_ENTRIES_MAX,
+				    policy_subject_read_target, sizeof(struct policy_target),
+				    &targets, &policy->target_count, err);
+
+	policy->targets = targets;
+	if (ok && policy->target_count == 0)
+		return error_set(err, ERROR_INVALID,
+				 "clusterProfiles is missing: write which ones the policy is for");
+	return ok;
+}
+
+static bool read_spec(const struct json *object, struct access_policy *policy, struct error *err)
+{
+	static const char *const fields[] = {"description", "subjects", "clusterProfiles", "allow",
+					     NULL};
+	const struct json *spec = json_find(object, "spec");
+	const char *name = policy_json_name(json_find(object, "metadata"), "name", err);
+
+	if (!name)
+		return error_wrap(err, "metadata");
+	policy->name = memory_text(name);
+	if (!policy_json_object(spec, fields, err) || !read_subjects(spec, policy, err) ||
+	    !read_targets(spec, policy, err))
+		return error_wrap(err, "spec");
+	return policy_allowance_read(json_find(spec, "allow"), &policy->allowance, err) ||
+	       error_wrap(err, "spec.allow");
+}
+
+struct access_policy *access_policy_read(const struct json *object, struct error *err)
+{
+	struct access_policy *policy = memory_new(sizeof(*policy));
+
+	if (read_spec(object, policy, err))
+		return policy;
+	access_policy_free(policy);
+	return NULL;
+}
+
+static bool is_for(const struct access_policy *policy, const struct policy_question *question)
+{
+	bool is_for_subject = false;
+
+	for (size_t i = 0; i < policy->subject_count && !is_for_subject; i++)
+		is_for_subject = policy_subject_matches(&policy->subjects[i], question);
+	for (size_t i = 0; i < policy->target_count && is_for_subject; i++)
+		if (policy_subject_matches_target(&policy->targets[i], question))
+			return true;
+	return false;
+}
+
+struct leader {
+	const struct access_policy *policy; /* NULL: no policy is for those who ask */
+	struct policy_verdict verdict;
+};
+
+static bool comes_before(const struct access_policy *policy, const struct policy_verdict *verdict,
+			 const struct leader *leader)
+{
+	if (!leader->policy)
+		return true;
+	if (verdict->allowed != leader->verdict.allowed)
+		return verdict->allowed;
+	if (policy_verdict_is_further(verdict, &leader->verdict))
+		return true;
+	return !policy_verdict_is_further(&leader->verdict, verdict) &&
+	       strcmp(policy->name, leader->policy->name) < 0;
+}
+
+bool access_policies_decide(const struct access_policy *const *policies, size_t count,
+			    const struct policy_question *question,
+			    struct policy_decision *ret_decision)
+{
+	struct leader leader = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_for(policies[i], question))
+			continue;
+		struct policy_verdict verdict =
+			policy_verdict_find(&policies[i]->allowance, question);
+
+		if (comes_before(policies[i], &verdict, &leader))
+			leader = (struct leader){policies[i], verdict};
+	}
+	if (!leader.policy)
+		leader.verdict = policy_verdict_missing(question);
+	*ret_decision = (struct policy_decision){
+		.policy = leader.verdict.allowed ? leader.policy->name : NULL,
+		.reason = leader.verdict.reason,
+	};
+	memcpy(ret_decision->text, leader.verdict.refusal.text, sizeof(ret_decision->text));
+	return leader.verdict.allowed;
+}

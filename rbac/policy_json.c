@@ -1,0 +1,102 @@
+#include "rbac/policy_json.h"
+
+#include <string.h>
+
+#include <base/error.h>
+#include <base/json.h>
+#include <base/limits.h>
+#include <base/memory.h>
+
+struct known_fields {
+	const char *const *fields;
+	struct error *err;
+};
+
+static bool is_known_field(void *context, const char *key, const struct json *value)
+{
+	const struct known_fields *known = context;
+
+	(void)value;
+	for (const char *const *field = known->fields; *field; field++)
+		if (strcmp(key, *field) == 0)
+			return true;
+	return error_set(known->err, ERROR_INVALID, "\"%.80s\" is no field: leave it out",
+			 policy_json_check_text(key, &(struct error){0}) ? key : "?");
+}
+
+bool policy_json_object(const struct json *json, const char *const *fields, struct error *err)
+{
+	struct known_fields known = {fields, err};
+
+	if (!json_is_object(json))
+		return error_set(err, ERROR_INVALID, "must be an object");
+	return json_each(json, is_known_field, &known);
+}
+
+bool policy_json_count(const struct json *object, const char *field, size_t least, size_t most,
+		       size_t *ret_count, struct error *err)
+{
+	const struct json *list = json_find(object, field);
+	size_t count = json_size(list);
+
+	if (list && !json_is_array(list))
+		return error_set(err, ERROR_INVALID, "%s must be a list", field);
+	if (list && count < least)
+		return error_set(err, ERROR_INVALID, "%s is empty: name something or leave it out",
+				 field);
+	if (count > most)
+		return error_set(err, ERROR_INVALID, "%s has %zu entries: write at most %zu", field,
+				 count, most);
+	*ret_count = count;
+	return true;
+}
+
+bool policy_json_check_text(const char *text, struct error *err)
+{
+	if (!text)
+		return error_set(err, ERROR_INVALID, "must be a string");
+	if (strlen(text) > POLICY_WORD_MAX)
+		return error_set(err, ERROR_INVALID, "must have at most %d bytes", POLICY_WORD_MAX);
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == '\x7f')
+			return error_set(err, ERROR_INVALID, "must have no control characters");
+	return true;
+}
+
+const char *policy_json_name(const struct json *object, const char *field, struct error *err)
+{
+	const char *name = json_find_string(object, field);
+
+	if (!policy_json_check_text(name, err)) {
+		error_wrap(err, "%s", field);
+		return NULL;
+	}
+	if (*name == '\0') {
+		error_set(err, ERROR_INVALID, "%s is empty: write a name", field);
+		return NULL;
+	}
+	return name;
+}
+
+bool policy_json_items(const struct json *object, const char *field, size_t least, size_t most,
+		       policy_json_read *read_item, size_t size, void **ret_items,
+		       size_t *ret_count, struct error *err)
+{
+	size_t count = 0;
+
+	*ret_items = NULL;
+	*ret_count = 0;
+	if (!policy_json_count(object, field, least, most, &count, err))
+		return false;
+	if (count == 0)
+		return true;
+	*ret_items = memory_new_array(count, size);
+	for (size_t i = 0; i < count; i++) {
+		char *place = (char *)*ret_items + i * size;
+
+		*ret_count = i + 1;
+		if (!read_item(json_item(json_find(object, field), i), place, err))
+			return error_wrap(err, "%s[%zu]", field, i);
+	}
+	return true;
+}

@@ -1,0 +1,35 @@
+/* policy_verdict.h - how far one policy goes along with what is asked for.
+ *
+ * For rbac alone. */
+#ifndef RBAC_POLICY_VERDICT_H
+#define RBAC_POLICY_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <base/error.h>
+
+struct policy_allowance;
+struct policy_question;
+
+/* What is looked at, in this order. The reason of a refusal is that of its stage. */
+struct policy_verdict {
+	bool allowed;
+	size_t stage; /* of the first thing that is not allowed ... */
+	size_t item;  /* ... and which of its kind that is */
+	const char *reason;
+	struct error refusal;
+};
+
+/* What ALLOWANCE says of QUESTION. Who asks and for which ClusterProfile was looked at before. */
+struct policy_verdict policy_verdict_find(const struct policy_allowance *allowance,
+					  const struct policy_question *question);
+
+/* What is said when no policy is for who asks, or none for the ClusterProfile: which of both, and
+ * whether the ClusterProfile is there, cannot be told from it. */
+struct policy_verdict policy_verdict_missing(const struct policy_question *question);
+
+/* True when A got further than B. */
+bool policy_verdict_is_further(const struct policy_verdict *a, const struct policy_verdict *b);
+
+#endif
