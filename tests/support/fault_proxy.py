@@ -202,12 +202,13 @@ class Exchange:
             raise
         self.done_with(upstream, self.reply_head)
 
-    def pass_on(self):
-        """Sends what was fetched."""
+    def pass_on(self, body=None):
+        """Sends what was fetched, or BODY in place of its body."""
+        body = self.reply_body if body is None else body
         status = int(self.reply_head.line.split(" ")[1])
         headers = self.reply_head.without("transfer-encoding", "content-length")
-        self.begin_reply(status, headers + [["Content-Length", str(len(self.reply_body))]])
-        self.data(self.reply_body)
+        self.begin_reply(status, headers + [["Content-Length", str(len(body))]])
+        self.data(body)
         self.end_reply()
 
     def answer(self, status, body=b"", content_type="application/json", headers=()):
@@ -231,6 +232,9 @@ class Exchange:
     def send(self):
         """Sends the request to the server; returns the connection to it."""
         upstream = self.proxy.upstream(self.record.authorized)
+        if self.proxy.bearer and self.record.authorized:
+            self.head.headers = self.head.without("authorization")
+            self.head.headers.append(["Authorization", f" Bearer {self.proxy.bearer}"])
         try:
             upstream.send(self.head.encode() + self.body)
         except Gone:
@@ -343,16 +347,13 @@ class FaultProxy:
     """Listens on loopback, at .url, until close()."""
 
     def __init__(self, server, ca, certificate, key, client_certificate=None, address="127.0.0.1"):
-        where = urllib.parse.urlsplit(server)
-        self.server = (where.hostname, where.port or 443)
         self.closing = threading.Event()
         self.lock = threading.Lock()
         self.records = []
         self.connections = []
         self.rules = []
         self._kept = {True: [], False: []}
-        self._contexts = {True: self._client_context(ca, None),
-                          False: self._client_context(ca, client_certificate)}
+        self.switch(server, ca, client_certificate)
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate, key)
         self._tls.sni_callback = self._remember_name
@@ -400,6 +401,19 @@ class FaultProxy:
 
     # What a test may do to all connections at once.
 
+    def switch(self, server, ca, client_certificate=None, bearer=None):
+        """Takes SERVER for the one behind; with BEARER in place of the clients' own."""
+        where = urllib.parse.urlsplit(server)
+        with self.lock:
+            self.server = (where.hostname, where.port or 443)
+            self.bearer = bearer
+            self._contexts = {True: self._client_context(ca, None),
+                              False: self._client_context(ca, client_certificate)}
+            kept = self._kept[True] + self._kept[False]
+            self._kept = {True: [], False: []}
+        for wire in kept:
+            wire.close()
+
     def refuse(self):
         """Stops listening: connections are refused until resume()."""
         listener, self._listener = self._listener, None
@@ -407,6 +421,9 @@ class FaultProxy:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
         self.cut_connections()
+
+    def is_listening(self):
+        return self._listener is not None
 
     def resume(self):
         self._bind(self._address)
@@ -564,6 +581,14 @@ def delay(seconds):
     def action(exchange):
         exchange.pause(seconds)
         exchange.forward()
+    return action
+
+
+def rewrite(function):
+    """FUNCTION makes the body that the client gets of the server's."""
+    def action(exchange):
+        exchange.fetch()
+        exchange.pass_on(function(exchange.reply_body))
     return action
 
 

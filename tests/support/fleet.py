@@ -47,6 +47,23 @@ def eventually(check, seconds=WAIT_SECONDS, what="the expected state"):
         time.sleep(0.05)
 
 
+def profile_object(name, namespace=PROFILES):
+    return {"apiVersion": API_MULTICLUSTER, "kind": "ClusterProfile",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"displayName": name, "clusterManager": {"name": "tests"}}}
+
+
+def access_object(profile, text, secret=None, namespace=PROFILES, **data):
+    """The member access Secret with kubeconfig TEXT, and DATA for more keys."""
+    return {
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": secret or f"member-{profile}", "namespace": OWN,
+                     "labels": {"credbroker.dev/member-access": "true"},
+                     "annotations": {"credbroker.dev/cluster-profile": f"{namespace}/{profile}"}},
+        "data": {key: base64.b64encode(value.encode()).decode()
+                 for key, value in {"kubeconfig": text, **data}.items()}}
+
+
 class Broker:
     """One controller process."""
 
@@ -146,8 +163,8 @@ class Fleet:
                 broker.kill()
         for proxy in self.proxies:
             proxy.close()
-        for plane in self.planes:
-            plane.down()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(ControlPlane.down, self.planes))
 
     # What administrators do.
 
@@ -192,9 +209,7 @@ class Fleet:
         return member
 
     def add_profile(self, name, namespace=PROFILES):
-        self.hub.apply({"apiVersion": API_MULTICLUSTER, "kind": "ClusterProfile",
-                        "metadata": {"name": name, "namespace": namespace},
-                        "spec": {"displayName": name, "clusterManager": {"name": "tests"}}})
+        self.hub.apply(profile_object(name, namespace))
 
     def give_access(self, profile, member=None, server=None, secret=None, text=None,
                     namespace=PROFILES, **data):
@@ -205,15 +220,7 @@ class Fleet:
             token = plane.token("credbroker", OWN)
             self.tokens.add(token)
             text = kubeconfig(server or plane.server, plane.ca_pem(), token)
-        self.hub.apply({
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": secret or f"member-{profile}", "namespace": OWN,
-                         "labels": {"credbroker.dev/member-access": "true"},
-                         "annotations": {
-                             "credbroker.dev/cluster-profile": f"{namespace}/{profile}"}},
-            "data": {"kubeconfig": base64.b64encode(text.encode()).decode(),
-                     **{key: base64.b64encode(value.encode()).decode()
-                        for key, value in data.items()}}})
+        self.hub.apply(access_object(profile, text, secret, namespace, **data))
 
     def proxy(self, plane):
         """A fault proxy in front of PLANE; closed with the fleet."""

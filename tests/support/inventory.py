@@ -106,6 +106,29 @@ class Inventory:
                 and self.on_record(ledger) == found
                 and ledger["secret"].get("uid") == secret["metadata"]["uid"])
 
+    def check_all_issued(self, names, namespace=TEAM, besides=()):
+        """As check_issued(), for many at once: what the member holds for them is what is on record,
+        and each has one token, which its Secret holds. What it holds for BESIDES does not
+        count."""
+        eventually(lambda: self._all_agree(names, namespace, besides), SETTLE_SECONDS,
+                   f"ledger and member agree on {len(names)} requests")
+
+    def _all_agree(self, names, namespace, besides):
+        ledgers = {item["spec"]["request"]["name"]: item["spec"] for item in self.fleet.ledgers()
+                   if item["spec"]["request"]["namespace"] == namespace}
+        secrets = {item["metadata"]["name"]: item
+                   for item in self.hub.items(path("secrets", namespace) + OURS)}
+        if any(name not in ledgers or name not in secrets for name in names):
+            return False
+        recorded = set().union(*(self.on_record(ledgers[name]) for name in names))
+        found = self.on_member().difference(*(
+            self.on_member(self.request(name, namespace)["metadata"]["uid"]) for name in besides))
+        return recorded == found and all(
+            len(ledgers[name]["anchors"]) == 1
+            and ledgers[name]["secret"].get("uid") == secrets[name]["metadata"]["uid"]
+            and secrets[name]["metadata"]["annotations"]["credbroker.dev/anchor-generation"]
+            == str(ledgers[name]["anchors"][0]["generation"]) for name in names)
+
     def check_nothing_is_left(self, seconds=SETTLE_SECONDS):
         eventually(self.fleet.nothing_is_left, seconds, "nothing is left")
 
