@@ -127,6 +127,22 @@ static bool comes_before(const struct access_policy *policy, const struct policy
 	       strcmp(policy->name, leader->policy->name) < 0;
 }
 
+static void tell(const struct leader *leader, const struct policy_question *question,
+		 struct policy_decision *decision)
+{
+	struct error refusal = {0};
+
+	if (leader->policy) {
+		decision->reason = leader->verdict.reason;
+		policy_verdict_tell(&leader->verdict, &leader->policy->allowance, question,
+				    &refusal);
+	} else {
+		decision->reason = "PolicyMissing";
+		policy_verdict_tell_missing(question, &refusal);
+	}
+	memcpy(decision->text, refusal.text, sizeof(decision->text));
+}
+
 bool access_policies_decide(const struct access_policy *const *policies, size_t count,
 			    const struct policy_question *question,
 			    struct policy_decision *ret_decision)
@@ -142,12 +158,10 @@ bool access_policies_decide(const struct access_policy *const *policies, size_t 
 		if (comes_before(policies[i], &verdict, &leader))
 			leader = (struct leader){policies[i], verdict};
 	}
-	if (!leader.policy)
-		leader.verdict = policy_verdict_missing(question);
-	*ret_decision = (struct policy_decision){
-		.policy = leader.verdict.allowed ? leader.policy->name : NULL,
-		.reason = leader.verdict.reason,
-	};
-	memcpy(ret_decision->text, leader.verdict.refusal.text, sizeof(ret_decision->text));
+	*ret_decision = (struct policy_decision){0};
+	if (leader.verdict.allowed)
+		ret_decision->policy = leader.policy->name;
+	else
+		tell(&leader, question, ret_decision);
 	return leader.verdict.allowed;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <base/error.h>
 #include <base/json.h>
 #include <base/limits.h>
 #include <base/text.h>
@@ -15,7 +16,8 @@
 #include "rbac/rule.h"
 
 /* Whether ALLOWANCE allows all that QUESTION asks for in one respect. Else *RET_ITEM is the number
- * of the first thing that it does not, and ERR (ERROR_DENIED) names it. */
+ * of the first thing that it does not, and ERR (ERROR_DENIED) names it; most policies are not
+ * asked for words, so that ERR may be NULL. */
 typedef bool stage_allows(const struct policy_allowance *allowance,
 			  const struct policy_question *question, size_t *ret_item,
 			  struct error *err);
@@ -47,8 +49,8 @@ static bool allows_identity(const struct policy_allowance *allowance,
 		     name_set_has(&place->names, question->identity_name)))
 			return true;
 	}
-	return error_set(err, ERROR_DENIED, "the ServiceAccount %.63s/%.63s is not allowed",
-			 shown(home), shown(question->identity_name));
+	return err && error_set(err, ERROR_DENIED, "the ServiceAccount %.63s/%.63s is not allowed",
+				shown(home), shown(question->identity_name));
 }
 
 static const struct policy_parameter *find_parameter(const struct policy_template_choice *choice,
@@ -67,10 +69,10 @@ static bool allows_value(const struct policy_template_choice *choice, const char
 
 	if (parameter && name_set_has(&parameter->values, value))
 		return true;
-	return error_set(
-		err, ERROR_DENIED,
-		"the template \"%.63s\" is not allowed with the parameter %.63s as \"%.63s\"",
-		shown(choice->name), shown(name), shown(value));
+	return err && error_set(err, ERROR_DENIED,
+				"the template \"%.63s\" is not allowed with the parameter %.63s as "
+				"\"%.63s\"",
+				shown(choice->name), shown(name), shown(value));
 }
 
 /* A parameter has a value or values; no values at all might turn out to mean everything. */
@@ -82,7 +84,8 @@ static bool allows_parameter(const struct policy_template_choice *choice,
 	const struct json *values = json_find(parameter, "values");
 
 	if (!name || (value && values) || (!value && json_size(values) == 0))
-		return error_set(err, ERROR_DENIED,
+		return err &&
+		       error_set(err, ERROR_DENIED,
 				 "the template \"%.63s\" is not allowed with the parameter %.63s "
 				 "without one value or a list of some",
 				 shown(choice->name), shown(name));
@@ -98,10 +101,11 @@ static bool allows_choice(const struct policy_template_choice *choice,
 			  const struct policy_template *wanted, struct error *err)
 {
 	if (wanted->parameters && !json_is_array(wanted->parameters))
-		return error_set(
-			err, ERROR_DENIED,
-			"the template \"%.63s\" is not allowed without a list of parameters",
-			choice->name);
+		return err &&
+		       error_set(
+			       err, ERROR_DENIED,
+			       "the template \"%.63s\" is not allowed without a list of parameters",
+			       choice->name);
 	for (size_t i = 0; i < json_size(wanted->parameters); i++)
 		if (!allows_parameter(choice, json_item(wanted->parameters, i), err))
 			return false;
@@ -118,13 +122,13 @@ static bool allows_template(const struct policy_allowance *allowance,
 		const struct policy_template_choice *choice = &allowance->templates[i];
 
 		if (text_same(choice->name, wanted->name) &&
-		    allows_choice(choice, wanted, &refusal))
+		    allows_choice(choice, wanted, err ? &refusal : NULL))
 			return true;
 	}
 	if (refusal.kind != ERROR_NONE)
 		return error_set(err, refusal.kind, "%s", refusal.text);
-	return error_set(err, ERROR_DENIED, "the template \"%.63s\" is not allowed",
-			 shown(wanted->name));
+	return err && error_set(err, ERROR_DENIED, "the template \"%.63s\" is not allowed",
+				shown(wanted->name));
 }
 
 static bool allows_templates(const struct policy_allowance *allowance,
@@ -143,18 +147,24 @@ static bool allows_dangers(const struct policy_allowance *allowance,
 			   const struct policy_question *question, size_t *ret_item,
 			   struct error *err)
 {
+	const struct rule_set *rules = question->inline_rules;
+
 	(void)ret_item;
-	return !question->inline_rules ||
-	       grant_danger_accept(question->inline_rules, allowance->dangers, err);
+	return !rules || (grant_danger_find(rules) & ~allowance->dangers) == 0 ||
+	       (err && grant_danger_accept(rules, allowance->dangers, err));
 }
 
 static bool allows_rules(const struct policy_allowance *allowance,
 			 const struct policy_question *question, size_t *ret_item,
 			 struct error *err)
 {
+	const struct rule_set *rules = question->inline_rules;
+	struct grant_right gap = {0};
+
 	(void)ret_item;
-	return !question->inline_rules ||
-	       grant_policy_covers(allowance->ceiling, question->inline_rules, err) ||
+	if (!rules || !grant_policy_find_gap(allowance->ceiling, rules, &gap))
+		return true;
+	return err && !grant_policy_covers(allowance->ceiling, rules, err) &&
 	       error_wrap(err, "these rules are not allowed");
 }
 
@@ -180,15 +190,17 @@ static bool allows_roles(const struct policy_allowance *allowance,
 		if (allows_role(allowance, role))
 			continue;
 		if (!role->namespace_name)
-			return error_set(
-				err, ERROR_DENIED,
-				"binding the existing ClusterRole \"%.100s\" is not allowed",
-				shown(role->name));
-		return error_set(
-			err, ERROR_DENIED,
-			"binding the existing Role \"%.100s\" in namespace \"%.63s\" is not "
-			"allowed",
-			shown(role->name), shown(role->namespace_name));
+			return err &&
+			       error_set(
+				       err, ERROR_DENIED,
+				       "binding the existing ClusterRole \"%.100s\" is not allowed",
+				       shown(role->name));
+		return err &&
+		       error_set(
+			       err, ERROR_DENIED,
+			       "binding the existing Role \"%.100s\" in namespace \"%.63s\" is not "
+			       "allowed",
+			       shown(role->name), shown(role->namespace_name));
 	}
 	return true;
 }
@@ -222,7 +234,8 @@ static bool allows_place(const struct policy_allowance *allowance,
 	    (!is_protected(question, namespace_name) ||
 	     name_set_has(&allowance->protected_namespaces, namespace_name)))
 		return true;
-	return error_set(err, ERROR_DENIED,
+	return err &&
+	       error_set(err, ERROR_DENIED,
 			 "rights in namespace \"%.63s\", which is protected, are not allowed",
 			 shown(namespace_name));
 }
@@ -257,7 +270,8 @@ static bool allows_audiences(const struct policy_allowance *allowance,
 
 		*ret_item = i;
 		if (!name_set_has(&allowance->audiences, audience))
-			return error_set(err, ERROR_DENIED,
+			return err &&
+			       error_set(err, ERROR_DENIED,
 					 "the audience \"%.100s\" is not allowed", shown(audience));
 	}
 	return true;
@@ -271,8 +285,8 @@ static bool allows_lifetime(const struct policy_allowance *allowance,
 	if (question->lifetime_s >= allowance->lifetime_min_s &&
 	    question->lifetime_s <= allowance->lifetime_max_s)
 		return true;
-	return error_set(err, ERROR_DENIED, "a lifetime of %lld seconds is not allowed",
-			 (long long)question->lifetime_s);
+	return err && error_set(err, ERROR_DENIED, "a lifetime of %lld seconds is not allowed",
+				(long long)question->lifetime_s);
 }
 
 /* A question without a format, or without a destination, forgot its default. */
@@ -285,11 +299,12 @@ static bool allows_formats(const struct policy_allowance *allowance,
 
 		*ret_item = i;
 		if (!name_set_has(&allowance->formats, format))
-			return error_set(err, ERROR_DENIED, "the format \"%.63s\" is not allowed",
+			return err &&
+			       error_set(err, ERROR_DENIED, "the format \"%.63s\" is not allowed",
 					 shown(format));
 	}
 	return question->formats.count > 0 ||
-	       error_set(err, ERROR_DENIED, "a delivery in no format is not allowed");
+	       (err && error_set(err, ERROR_DENIED, "a delivery in no format is not allowed"));
 }
 
 static bool allows_destination(const struct policy_allowance *allowance,
@@ -309,12 +324,13 @@ static bool allows_destinations(const struct policy_allowance *allowance,
 
 		*ret_item = i;
 		if (!allows_destination(allowance, question, destination))
-			return error_set(err, ERROR_DENIED,
+			return err &&
+			       error_set(err, ERROR_DENIED,
 					 "a delivery into namespace \"%.63s\" is not allowed",
 					 shown(destination));
 	}
 	return question->destination_namespaces.count > 0 ||
-	       error_set(err, ERROR_DENIED, "a delivery into no namespace is not allowed");
+	       (err && error_set(err, ERROR_DENIED, "a delivery into no namespace is not allowed"));
 }
 
 /* What a refusal says first is what is asked for first. */
@@ -336,26 +352,32 @@ struct policy_verdict policy_verdict_find(const struct policy_allowance *allowan
 
 	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
 		verdict.item = 0;
-		if (stages[i].allows(allowance, question, &verdict.item, &verdict.refusal))
-			continue;
-		verdict.stage = i;
-		verdict.reason = stages[i].reason;
-		return verdict;
+		if (!stages[i].allows(allowance, question, &verdict.item, NULL)) {
+			verdict.stage = i;
+			verdict.reason = stages[i].reason;
+			return verdict;
+		}
 	}
 	verdict.allowed = true;
 	return verdict;
 }
 
-struct policy_verdict policy_verdict_missing(const struct policy_question *question)
+void policy_verdict_tell(const struct policy_verdict *verdict,
+			 const struct policy_allowance *allowance,
+			 const struct policy_question *question, struct error *err)
 {
-	struct policy_verdict verdict = {.reason = "PolicyMissing"};
+	size_t item = 0;
 
-	error_set(&verdict.refusal, ERROR_DENIED,
+	stages[verdict->stage].allows(allowance, question, &item, err);
+}
+
+void policy_verdict_tell_missing(const struct policy_question *question, struct error *err)
+{
+	error_set(err, ERROR_DENIED,
 		  "no AccessPolicy is for such requests of namespace \"%.63s\" and ClusterProfile "
 		  "\"%.63s/%.80s\"",
 		  shown(question->request_namespace), shown(question->profile_namespace),
 		  shown(question->profile_name));
-	return verdict;
 }
 
 bool policy_verdict_is_further(const struct policy_verdict *a, const struct policy_verdict *b)

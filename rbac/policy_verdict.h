@@ -7,27 +7,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <base/error.h>
-
+struct error;
 struct policy_allowance;
 struct policy_question;
 
-/* What is looked at, in this order. The reason of a refusal is that of its stage. */
+/* What is looked at has an order, and a refusal the reason of its stage. */
 struct policy_verdict {
 	bool allowed;
 	size_t stage; /* of the first thing that is not allowed ... */
 	size_t item;  /* ... and which of its kind that is */
 	const char *reason;
-	struct error refusal;
 };
 
 /* What ALLOWANCE says of QUESTION. Who asks and for which ClusterProfile was looked at before. */
 struct policy_verdict policy_verdict_find(const struct policy_allowance *allowance,
 					  const struct policy_question *question);
 
+/* A refusal that policy_verdict_find() gave, in words (ERROR_DENIED). */
+void policy_verdict_tell(const struct policy_verdict *verdict,
+			 const struct policy_allowance *allowance,
+			 const struct policy_question *question, struct error *err);
+
 /* What is said when no policy is for who asks, or none for the ClusterProfile: which of both, and
  * whether the ClusterProfile is there, cannot be told from it. */
-struct policy_verdict policy_verdict_missing(const struct policy_question *question);
+void policy_verdict_tell_missing(const struct policy_question *question, struct error *err);
 
 /* True when A got further than B. */
 bool policy_verdict_is_further(const struct policy_verdict *a, const struct policy_verdict *b);
