@@ -30,11 +30,11 @@ enum {
 	POLICY_LABELS_MAX = 16,      /* matchLabels, and matchExpressions, of one selector */
 	POLICY_PARAMETERS_MAX = 16,  /* a template has no more */
 	POLICY_WORD_MAX = 512,       /* the user name of a ServiceAccount has up to 339 bytes */
-	TEMPLATE_PARAMETERS_MAX = 16, /* templates are short; and as many variables */
-	TEMPLATE_ROLES_MAX = 20,      /* and as many clusterRoles, as in a request */
-	TEMPLATE_VALUES_MAX = 64,     /* names of a list that somebody wrote out */
-	TEMPLATE_PATTERN_MAX = 256,   /* bytes of a regular expression */
-	TEMPLATE_REPEATS_MAX = 1024,  /* glibc copies what is repeated: this costs some 10 ms */
+	TEMPLATE_PARAMETERS_MAX = 16,     /* templates are short; and as many variables */
+	TEMPLATE_ROLES_MAX = 20,          /* and as many clusterRoles, as in a request */
+	TEMPLATE_VALUES_MAX = 64,         /* names of a list that somebody wrote out */
+	TEMPLATE_PATTERN_MAX = 256,       /* bytes of a regular expression */
+	TEMPLATE_PATTERN_ATOMS_MAX = 256, /* glibc needs time and memory for the square */
 	TEMPLATE_OUTPUT_MAX = REQUEST_RULES_MAX,
 };
 

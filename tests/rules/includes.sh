@@ -59,6 +59,7 @@ libraries_stay_in_their_files() {
 curl/ broker/edge/http_client.c
 jansson.h broker/base/json.c broker/base/memory.c
 yaml.h broker/core/yaml.c
+regex.h rbac/text_pattern.c
 openssl/ broker/base/digest.c broker/base/memory.c broker/base/secret.c
 sys/epoll.h broker/edge/loop.c broker/edge/http_client.c
 sys/signalfd.h broker/edge/loop.c
@@ -97,6 +98,7 @@ pure_code_gets_the_pure_c_library() {
             if (part[3] ~ /^<(base|rbac)\// || part[3] !~ /^</) next
             if (part[3] ~ /^<(assert|stdbool|stddef|stdint|stdio|stdlib|string|strings)\.h>$/) next
             if (part[1] == "broker/core/yaml.c" && part[3] == "<yaml.h>") next
+            if (part[1] == "rbac/text_pattern.c" && part[3] == "<regex.h>") next
             print part[1] ":" part[2] ": " part[3] ": rbac, core and delivery are pure"
         }'
 }
