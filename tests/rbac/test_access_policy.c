@@ -21,25 +21,6 @@
 
 enum { WORDS_MAX = 16, POLICIES_MAX = 8 };
 
-static const char base_policy[] =
-	"{'apiVersion': 'credbroker.dev/v1alpha1', 'kind': 'AccessPolicy',"
-	" 'metadata': {'name': 'kueue'}, 'spec': {"
-	"  'subjects': [{'namespaces': ['kueue-system']}],"
-	"  'clusterProfiles': [{'namespaces': ['fleet-system']}],"
-	"  'allow': {"
-	"   'templates': [{'name': 'viewer'}, {'name': 'worker', 'parameters': ["
-	"     {'name': 'mode', 'values': ['']},"
-	"     {'name': 'namespace', 'values': ['team-b', 'team-a']}]}],"
-	"   'clusterRules': [{'apiGroups': ['batch'], 'resources': ['jobs'],"
-	"                     'verbs': ['get', 'create']}],"
-	"   'namespacedRules': [{'namespaces': ['web', 'apps'], 'rules': ["
-	"     {'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get']}]}],"
-	"   'clusterRoles': ['view'],"
-	"   'roles': [{'namespace': 'apps', 'name': 'reader'},"
-	"             {'namespace': 'web', 'name': 'writer'}],"
-	"   'audiences': ['vault'],"
-	"   'lifetime': {'minSeconds': 600, 'maxSeconds': 7200}}}}";
-
 static const char base_question[] =
 	"{'namespace': {'name': 'kueue-system', 'known': true, 'labels': {'team': 'batch'}},"
 	" 'profile': {'namespace': 'fleet-system', 'name': 'member-1', 'known': true,"
@@ -142,7 +123,8 @@ static void sample_done(struct sample *sample)
 
 static struct access_policy *read_policy(const struct json *change, struct error *err)
 {
-	cleanup_json struct json *base = json_pattern_parse(base_policy);
+	cleanup_json struct json *bases = rule_sample_rows(TEST_DATA "/policies/policy.json");
+	const struct json *base = json_item(bases, 0);
 	cleanup_json struct json *changed = change ? json_pattern_merge(base, change) : NULL;
 
 	return access_policy_read(changed ? changed : base, err);
