@@ -6,6 +6,7 @@
 #include <base/limits.h>
 #include <base/memory.h>
 
+#include "rbac/fields.h"
 #include "rbac/policy_allowance.h"
 #include "rbac/policy_json.h"
 #include "rbac/policy_subject.h"
@@ -72,7 +73,7 @@ static bool read_targets(const struct json *spec, struct access_policy *policy, 
 
 static bool read_spec(const struct json *object, struct access_policy *policy, struct error *err)
 {
-	static const char *const fields[] = {"description", "subjects", "clusterProfiles", "allow",
+	static const char *const fields[] = {"subjects", "clusterProfiles", "allow", "description",
 					     NULL};
 	const struct json *spec = json_find(object, "spec");
 	const char *name = policy_json_name(json_find(object, "metadata"), "name", err);
@@ -80,7 +81,7 @@ static bool read_spec(const struct json *object, struct access_policy *policy, s
 	if (!name)
 		return error_wrap(err, "metadata");
 	policy->name = memory_text(name);
-	if (!policy_json_object(spec, fields, err) || !read_subjects(spec, policy, err) ||
+	if (!fields_are_known(spec, fields, err) || !read_subjects(spec, policy, err) ||
 	    !read_targets(spec, policy, err))
 		return error_wrap(err, "spec");
 	return policy_allowance_read(json_find(spec, "allow"), &policy->allowance, err) ||

@@ -8,6 +8,7 @@
 #include <base/memory.h>
 #include <base/text.h>
 
+#include "rbac/fields.h"
 #include "rbac/name_set.h"
 #include "rbac/policy_json.h"
 
@@ -44,7 +45,7 @@ static bool read_expression(const struct json *item, void *place, struct error *
 	struct label_requirement *requirement = place;
 	const char *key = NULL;
 
-	if (!policy_json_object(item, (const char *[]){"key", "operator", "values", NULL}, err))
+	if (!fields_are_known(item, (const char *[]){"key", "operator", "values", NULL}, err))
 		return false;
 	key = policy_json_name(item, "key", err);
 	if (!key || !read_operator(item, &requirement->operator, err) ||
@@ -113,7 +114,7 @@ bool label_selector_read(const struct json *json, struct label_selector *ret_sel
 	size_t count = 0;
 
 	*ret_selector = (struct label_selector){0};
-	if (!policy_json_object(json, fields, err))
+	if (!fields_are_known(json, fields, err))
 		return false;
 	bool ok = policy_json_items(json, "matchExpressions", 0, POLICY_LABELS_MAX, read_expression,
 				    sizeof(struct label_requirement), &requirements, &count, err);

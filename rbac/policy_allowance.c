@@ -8,6 +8,7 @@
 #include <rbac/grant_danger.h>
 #include <rbac/rule_set.h>
 
+#include "rbac/fields.h"
 #include "rbac/policy_json.h"
 
 enum { LIFETIME_LEAST_S = 600, LIFETIME_USUAL_S = 3600, LIFETIME_MOST_S = 24 * 3600 };
@@ -18,7 +19,7 @@ static bool read_parameter(const struct json *item, void *place, struct error *e
 	struct policy_parameter *parameter = place;
 	const char *name = NULL;
 
-	if (!policy_json_object(item, fields, err))
+	if (!fields_are_known(item, fields, err))
 		return false;
 	name = policy_json_name(item, "name", err);
 	if (!name)
@@ -37,13 +38,13 @@ static bool read_template(const struct json *item, void *place, struct error *er
 	void *parameters = NULL;
 	const char *name = NULL;
 
-	if (!policy_json_object(item, fields, err))
+	if (!fields_are_known(item, fields, err))
 		return false;
 	name = policy_json_name(item, "name", err);
 	if (!name)
 		return false;
 	choice->name = memory_text(name);
-	bool ok = policy_json_items(item, "parameters", 0, POLICY_PARAMETERS_MAX, read_parameter,
+	bool ok = policy_json_items(item, "parameters", 0, TEMPLATE_PARAMETERS_MAX, read_parameter,
 				    sizeof(struct policy_parameter), &parameters,
 				    &choice->parameter_count, err);
 	choice->parameters = parameters;
@@ -68,7 +69,7 @@ static bool read_namespaced_rules(const struct json *item, struct rule_set *ceil
 	static const char *const fields[] = {"namespaces", "rules", NULL};
 	cleanup_name_set struct name_set namespaces = {0};
 
-	if (!policy_json_object(item, fields, err) ||
+	if (!fields_are_known(item, fields, err) ||
 	    !name_set_read(item, "namespaces", 1, &namespaces, err))
 		return false;
 	if (namespaces.count == 0)
@@ -123,7 +124,7 @@ static bool read_role(const struct json *item, void *place, struct error *err)
 	const char *namespace_name = NULL;
 	const char *name = NULL;
 
-	if (!policy_json_object(item, fields, err))
+	if (!fields_are_known(item, fields, err))
 		return false;
 	namespace_name = policy_json_name(item, "namespace", err);
 	name = namespace_name ? policy_json_name(item, "name", err) : NULL;
@@ -141,7 +142,7 @@ static bool read_identity(const struct json *item, void *place, struct error *er
 	struct policy_place *identity = place;
 	const char *namespace_name = NULL;
 
-	if (!policy_json_object(item, fields, err))
+	if (!fields_are_known(item, fields, err))
 		return false;
 	namespace_name = policy_json_name(item, "namespace", err);
 	if (!namespace_name)
@@ -188,7 +189,7 @@ static bool read_lifetime(const struct json *allow, struct policy_allowance *all
 	allowance->lifetime_max_s = LIFETIME_USUAL_S;
 	if (!lifetime)
 		return true;
-	if (!policy_json_object(lifetime, fields, err))
+	if (!fields_are_known(lifetime, fields, err))
 		return error_wrap(err, "lifetime");
 	if (!read_seconds(lifetime, "minSeconds", &allowance->lifetime_min_s, err) ||
 	    !read_seconds(lifetime, "maxSeconds", &allowance->lifetime_max_s, err))
@@ -230,8 +231,7 @@ bool policy_allowance_read(const struct json *allow, struct policy_allowance *re
 					     "destinationNamespaces",
 					     NULL};
 
-	return policy_json_object(allow, fields, err) &&
-	       read_templates(allow, ret_allowance, err) &&
+	return fields_are_known(allow, fields, err) && read_templates(allow, ret_allowance, err) &&
 	       read_ceiling(allow, ret_allowance, err) && read_dangers(allow, ret_allowance, err) &&
 	       name_set_read(allow, "clusterRoles", 0, &ret_allowance->cluster_roles, err) &&
 	       read_places(allow, "roles", 0, read_role, &ret_allowance->roles,

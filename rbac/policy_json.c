@@ -7,32 +7,6 @@
 #include <base/limits.h>
 #include <base/memory.h>
 
-struct known_fields {
-	const char *const *fields;
-	struct error *err;
-};
-
-static bool is_known_field(void *context, const char *key, const struct json *value)
-{
-	const struct known_fields *known = context;
-
-	(void)value;
-	for (const char *const *field = known->fields; *field; field++)
-		if (strcmp(key, *field) == 0)
-			return true;
-	return error_set(known->err, ERROR_INVALID, "\"%.80s\" is no field: leave it out",
-			 policy_json_check_text(key, &(struct error){0}) ? key : "?");
-}
-
-bool policy_json_object(const struct json *json, const char *const *fields, struct error *err)
-{
-	struct known_fields known = {fields, err};
-
-	if (!json_is_object(json))
-		return error_set(err, ERROR_INVALID, "must be an object");
-	return json_each(json, is_known_field, &known);
-}
-
 bool policy_json_count(const struct json *object, const char *field, size_t least, size_t most,
 		       size_t *ret_count, struct error *err)
 {

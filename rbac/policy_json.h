@@ -11,9 +11,6 @@
 struct error;
 struct json;
 
-/* False unless JSON is an object with no members but FIELDS, which NULL ends. */
-bool policy_json_object(const struct json *json, const char *const *fields, struct error *err);
-
 /* How many items the list OBJECT.FIELD has; none when it is absent. False unless it is a list of at
  * most MOST items, or where it is there and has fewer than LEAST. */
 bool policy_json_count(const struct json *object, const char *field, size_t least, size_t most,

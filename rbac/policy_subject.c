@@ -8,6 +8,7 @@
 
 #include <rbac/access_policy.h>
 
+#include "rbac/fields.h"
 #include "rbac/policy_json.h"
 
 static bool read_account(const struct json *item, void *place, struct error *err)
@@ -17,7 +18,7 @@ static bool read_account(const struct json *item, void *place, struct error *err
 	const char *namespace_name = NULL;
 	const char *name = NULL;
 
-	if (!policy_json_object(item, fields, err))
+	if (!fields_are_known(item, fields, err))
 		return false;
 	namespace_name = policy_json_name(item, "namespace", err);
 	name = namespace_name ? policy_json_name(item, "name", err) : NULL;
@@ -67,7 +68,7 @@ bool policy_subject_read(const struct json *item, void *place, struct error *err
 					     "groups",     "serviceAccounts",   NULL};
 	struct policy_subject *subject = place;
 
-	return policy_json_object(item, fields, err) &&
+	return fields_are_known(item, fields, err) &&
 	       name_set_read(item, "namespaces", 1, &subject->namespaces, err) &&
 	       name_set_read(item, "users", 1, &subject->users, err) &&
 	       name_set_read(item, "groups", 1, &subject->groups, err) &&
@@ -86,7 +87,7 @@ bool policy_subject_read_target(const struct json *item, void *place, struct err
 					     NULL};
 	struct policy_target *target = place;
 
-	return policy_json_object(item, fields, err) &&
+	return fields_are_known(item, fields, err) &&
 	       name_set_read(item, "namespaces", 1, &target->namespaces, err) &&
 	       name_set_read(item, "names", 1, &target->names, err) &&
 	       name_set_read(item, "clusterManagers", 1, &target->managers, err) &&

@@ -28,7 +28,6 @@ enum {
 	POLICY_ENTRIES_MAX = 32,     /* subjects and clusterProfiles of an AccessPolicy */
 	POLICY_LIST_MAX = 128,       /* any other list of it */
 	POLICY_LABELS_MAX = 16,      /* matchLabels, and matchExpressions, of one selector */
-	POLICY_PARAMETERS_MAX = 16,  /* a template has no more */
 	POLICY_WORD_MAX = 512,       /* the user name of a ServiceAccount has up to 339 bytes */
 	TEMPLATE_PARAMETERS_MAX = 16,     /* templates are short; and as many variables */
 	TEMPLATE_ROLES_MAX = 20,          /* and as many clusterRoles, as in a request */
