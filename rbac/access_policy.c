@@ -45,12 +45,12 @@ const char *access_policy_name(const struct access_policy *policy)
 
 static bool read_subjects(const struct json *spec, struct access_policy *policy, struct error *err)
 {
-	void *subjects = NULL;
+	struct policy_items subjects = {0};
 	bool ok = policy_json_items(spec, "subjects", 1, POLICY_ENTRIES_MAX, policy_subject_read,
-				    sizeof(struct policy_subject), &subjects,
-				    &policy->subject_count, err);
+				    sizeof(struct policy_subject), &subjects, err);
 
-	policy->subjects = subjects;
+	policy->subjects = subjects.items;
+	policy->subject_count = subjects.count;
 	if (ok && policy->subject_count == 0)
 		return error_set(err, ERROR_INVALID,
 				 "subjects is missing: write whose requests the policy is for");
@@ -59,12 +59,13 @@ static bool read_subjects(const struct json *spec, struct access_policy *policy,
 
 static bool read_targets(const struct json *spec, struct access_policy *policy, struct error *err)
 {
-	void *targets = NULL;
+	struct policy_items targets = {0};
 	bool ok = policy_json_items(spec, "clusterProfiles", 1, POLICY_ENTRIES_MAX,
 				    policy_subject_read_target, sizeof(struct policy_target),
-				    &targets, &policy->target_count, err);
+				    &targets, err);
 
-	policy->targets = targets;
+	policy->targets = targets.items;
+	policy->target_count = targets.count;
 	if (ok && policy->target_count == 0)
 		return error_set(err, ERROR_INVALID,
 				 "clusterProfiles is missing: write which ones the policy is for");

@@ -110,15 +110,14 @@ bool label_selector_read(const struct json *json, struct label_selector *ret_sel
 			 struct error *err)
 {
 	static const char *const fields[] = {"matchLabels", "matchExpressions", NULL};
-	void *requirements = NULL;
-	size_t count = 0;
+	struct policy_items requirements = {0};
 
 	*ret_selector = (struct label_selector){0};
 	if (!fields_are_known(json, fields, err))
 		return false;
 	bool ok = policy_json_items(json, "matchExpressions", 0, POLICY_LABELS_MAX, read_expression,
-				    sizeof(struct label_requirement), &requirements, &count, err);
-	*ret_selector = (struct label_selector){requirements, count};
+				    sizeof(struct label_requirement), &requirements, err);
+	*ret_selector = (struct label_selector){requirements.items, requirements.count};
 	return ok && read_labels(json, ret_selector, err);
 }
 

@@ -37,14 +37,13 @@ static bool read_name(const struct json *item, void *place, struct error *err)
 static bool read_list(const struct json *object, const char *field, size_t least,
 		      policy_json_read *read, struct name_set *ret_set, struct error *err)
 {
-	void *names = NULL;
-	size_t count = 0;
+	struct policy_items names = {0};
 	bool ok = policy_json_items(object, field, least, POLICY_LIST_MAX, read, sizeof(char *),
-				    &names, &count, err);
+				    &names, err);
 
-	*ret_set = (struct name_set){names, count};
+	*ret_set = (struct name_set){names.items, names.count};
 	if (ok)
-		*ret_set = name_set_of(names, count);
+		*ret_set = name_set_of(names.items, names.count);
 	return ok;
 }
 

@@ -35,7 +35,7 @@ static bool read_template(const struct json *item, void *place, struct error *er
 {
 	static const char *const fields[] = {"name", "parameters", NULL};
 	struct policy_template_choice *choice = place;
-	void *parameters = NULL;
+	struct policy_items parameters = {0};
 	const char *name = NULL;
 
 	if (!fields_are_known(item, fields, err))
@@ -45,21 +45,21 @@ static bool read_template(const struct json *item, void *place, struct error *er
 		return false;
 	choice->name = memory_text(name);
 	bool ok = policy_json_items(item, "parameters", 0, TEMPLATE_PARAMETERS_MAX, read_parameter,
-				    sizeof(struct policy_parameter), &parameters,
-				    &choice->parameter_count, err);
-	choice->parameters = parameters;
+				    sizeof(struct policy_parameter), &parameters, err);
+	choice->parameters = parameters.items;
+	choice->parameter_count = parameters.count;
 	return ok;
 }
 
 static bool read_templates(const struct json *allow, struct policy_allowance *allowance,
 			   struct error *err)
 {
-	void *templates = NULL;
+	struct policy_items templates = {0};
 	bool ok = policy_json_items(allow, "templates", 0, POLICY_LIST_MAX, read_template,
-				    sizeof(struct policy_template_choice), &templates,
-				    &allowance->template_count, err);
+				    sizeof(struct policy_template_choice), &templates, err);
 
-	allowance->templates = templates;
+	allowance->templates = templates.items;
+	allowance->template_count = templates.count;
 	return ok;
 }
 
@@ -155,11 +155,12 @@ static bool read_places(const struct json *allow, const char *field, size_t leas
 			policy_json_read *read, struct policy_place **ret_places, size_t *ret_count,
 			struct error *err)
 {
-	void *places = NULL;
+	struct policy_items places = {0};
 	bool ok = policy_json_items(allow, field, least, POLICY_LIST_MAX, read,
-				    sizeof(struct policy_place), &places, ret_count, err);
+				    sizeof(struct policy_place), &places, err);
 
-	*ret_places = places;
+	*ret_places = places.items;
+	*ret_count = places.count;
 	return ok;
 }
 

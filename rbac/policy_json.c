@@ -53,22 +53,21 @@ const char *policy_json_name(const struct json *object, const char *field, struc
 }
 
 bool policy_json_items(const struct json *object, const char *field, size_t least, size_t most,
-		       policy_json_read *read_item, size_t size, void **ret_items,
-		       size_t *ret_count, struct error *err)
+		       policy_json_read *read_item, size_t size, struct policy_items *ret_items,
+		       struct error *err)
 {
 	size_t count = 0;
 
-	*ret_items = NULL;
-	*ret_count = 0;
+	*ret_items = (struct policy_items){0};
 	if (!policy_json_count(object, field, least, most, &count, err))
 		return false;
 	if (count == 0)
 		return true;
-	*ret_items = memory_new_array(count, size);
+	ret_items->items = memory_new_array(count, size);
 	for (size_t i = 0; i < count; i++) {
-		char *place = (char *)*ret_items + i * size;
+		char *place = (char *)ret_items->items + i * size;
 
-		*ret_count = i + 1;
+		ret_items->count = i + 1;
 		if (!read_item(json_item(json_find(object, field), i), place, err))
 			return error_wrap(err, "%s[%zu]", field, i);
 	}

@@ -26,11 +26,17 @@ bool policy_json_check_text(const char *text, struct error *err);
 /* Reads one item of a list to where it belongs. What it owns is released even when false. */
 typedef bool policy_json_read(const struct json *item, void *place, struct error *err);
 
-/* Reads the list OBJECT.FIELD into a new array of zeroed items of SIZE bytes. RET_ITEMS and
- * RET_COUNT are set in any case, and count the items that READ_ITEM was called for, for whoever
- * releases them. Errors name the field and item. */
+/* An array on the heap; NULL when it is empty. */
+struct policy_items {
+	void *items;
+	size_t count;
+};
+
+/* Reads the list OBJECT.FIELD into a new array of zeroed items of SIZE bytes. RET_ITEMS is set in
+ * any case, and counts the items that READ_ITEM was called for, for whoever releases them. Errors
+ * name the field and item. */
 bool policy_json_items(const struct json *object, const char *field, size_t least, size_t most,
-		       policy_json_read *read_item, size_t size, void **ret_items,
-		       size_t *ret_count, struct error *err);
+		       policy_json_read *read_item, size_t size, struct policy_items *ret_items,
+		       struct error *err);
 
 #endif

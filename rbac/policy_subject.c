@@ -33,14 +33,13 @@ static bool read_account(const struct json *item, void *place, struct error *err
 
 static bool read_accounts(const struct json *item, struct name_set *ret_set, struct error *err)
 {
-	void *users = NULL;
-	size_t count = 0;
+	struct policy_items users = {0};
 	bool ok = policy_json_items(item, "serviceAccounts", 1, POLICY_LIST_MAX, read_account,
-				    sizeof(char *), &users, &count, err);
+				    sizeof(char *), &users, err);
 
-	*ret_set = (struct name_set){users, count};
+	*ret_set = (struct name_set){users.items, users.count};
 	if (ok)
-		*ret_set = name_set_of(users, count);
+		*ret_set = name_set_of(users.items, users.count);
 	return ok;
 }
 
