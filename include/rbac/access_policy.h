@@ -95,7 +95,8 @@ struct policy_decision {
  * Else it says the first thing that no policy allows, as the policy sees it that goes the furthest
  * (by name the first of them). The order of POLICIES is of no matter. A denial tells what was
  * asked, and nothing of policies; with the reason "PolicyMissing" it does not even tell whether the
- * ClusterProfile is there.  *
+ * ClusterProfile is there.
+ *
  * Reasons, in the order in which things are looked at: PolicyMissing, IdentityNotAllowed,
  * TemplateNotAllowed, RulesNotAllowed, RoleNotAllowed, NamespaceProtected, AudienceNotAllowed,
  * LifetimeNotAllowed, FormatNotAllowed, DestinationNotAllowed. */
