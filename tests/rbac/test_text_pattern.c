@@ -63,6 +63,10 @@ static void text_pattern_matches__wants_the_whole_text(void **state)
 		{"[]a]+", "]a", true},
 		{"[^]a]", "]", false},
 		{"[[:digit:]x]{2}", "1x", true},
+		{"[^](]", "(", false},
+		{"[^](]", "x", true},
+		{"[[:alpha:](]", "(", true},
+		{"[[:alpha:])+]+", "a)+", true},
 		{"a{2}", "aaa", false},
 		{"a{2,}", "aaa", true},
 		{"a{0,2}", "", true},
@@ -95,6 +99,8 @@ static void text_pattern_new__refuses_what_costs_much_or_means_nothing(void **st
 		{"a{99999999999999999999}", "begins no repetition"},
 		{"a{1,99999999999999999999}", "begins no repetition"},
 		{"a{,3}", "begins no repetition"},
+		{"a{0001}", "begins no repetition"},
+		{"a{1,0002}", "begins no repetition"},
 		{"a{x}", "begins no repetition"},
 		{"a{1", "begins no repetition"},
 		{"a{1,2", "begins no repetition"},
@@ -118,7 +124,8 @@ static void text_pattern_new__refuses_what_costs_much_or_means_nothing(void **st
 		{"[[:nothing:]]", "is no extended regular expression"},
 		{"*a", "is no extended regular expression"},
 		{"a{2,1}", "is no extended regular expression"},
-		{"((((((((((((((((a))))))))))))))))", "has groups nested too deep"},
+		{"((((((((((((((((a))))))))))))))))",
+		 "has groups nested too deep: write at most 15"},
 	};
 
 	(void)state;
@@ -139,7 +146,12 @@ static void text_pattern_new__takes_what_is_just_in_its_caps(void **state)
 	expect_refused(longest, "has more than 256 bytes");
 	value[255] = '\0';
 	expect_match("a{255}b?", value, true);
+	expect_match("a{1,255}b?", value, true);
 	expect_match("(abcd){64}", "abcd", false);
+	snprintf(longest, sizeof(longest), "(%0*d)+", 128, 0);
+	expect_match(longest, "0", false);
+	snprintf(longest, sizeof(longest), "(%0*d)+", 129, 0);
+	expect_refused(longest, "stands for more than 256 characters");
 	expect_match("a{1,128}b+c{126}", "abc", false);
 	expect_match("(((((((((((((((a)))))))))))))))", "a", true);
 }
