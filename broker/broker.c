@@ -11,11 +11,8 @@
 #include "core/access.h"
 #include "core/access_controller.h"
 #include "core/access_news.h"
-#include "core/cluster_profile.h"
 #include "core/kube_path.h"
 #include "core/kubeconfig.h"
-#include "core/ledger.h"
-#include "core/request.h"
 #include "edge/event_recorder.h"
 #include "edge/http_client.h"
 #include "edge/hub_config.h"
@@ -30,10 +27,16 @@
 
 enum {
 	HUB_CALLS_MAX = 16,
-	WATCH_COUNT = 4,
+	WATCH_COUNT = 7,
 	HUB_RETRY_MS = 2000,
 	CA_CHECK_MS = 60 * 1000,
 	HUB_TRIES = 5, /* at start only; afterwards the hub may be away for as long as it likes */
+};
+
+struct hub_watch {
+	struct broker *broker;
+	const struct kube_resource *resource;
+	struct kube_watch *watch;
 };
 
 struct broker {
@@ -50,7 +53,7 @@ struct broker {
 	struct access_settings settings;
 	char *hub_id;
 	struct hub_id_search *hub_id_search;
-	struct kube_watch *watches[WATCH_COUNT];
+	struct hub_watch watches[WATCH_COUNT];
 	size_t synced;
 	struct loop_timer work_timer;
 	struct loop_timer retry_timer;
@@ -92,24 +95,16 @@ static void tell(void *context, const struct access_news *news)
 	event_recorder_post(broker->events, news);
 }
 
-static void request_changed(void *context, const char *key)
+static void hub_changed(void *context, const char *key)
 {
-	access_controller_request_changed(((struct broker *)context)->controller, key);
-}
+	const struct hub_watch *watch = context;
 
-static void profile_changed(void *context, const char *key)
-{
-	access_controller_profile_changed(((struct broker *)context)->controller, key);
-}
-
-static void ledger_changed(void *context, const char *key)
-{
-	access_controller_ledger_changed(((struct broker *)context)->controller, key);
+	access_controller_changed(watch->broker->controller, watch->resource, key);
 }
 
 static void access_changed(void *context, const char *key)
 {
-	push_executor_access_changed(((struct broker *)context)->executor, key);
+	push_executor_access_changed(((struct hub_watch *)context)->broker->executor, key);
 }
 
 static void member_changed(void *context, const char *profile_key)
@@ -124,7 +119,7 @@ static void access_replaced(void *context, const char *profile_key)
 
 static void watch_synced(void *context)
 {
-	struct broker *broker = context;
+	struct broker *broker = ((struct hub_watch *)context)->broker;
 
 	if (++broker->synced < WATCH_COUNT)
 		return;
@@ -132,44 +127,36 @@ static void watch_synced(void *context)
 	access_controller_begin(broker->controller);
 }
 
-static void *project_request(const struct json *object, struct error *err)
-{
-	return request_read(object, err);
-}
-
-static void *project_profile(const struct json *object, struct error *err)
-{
-	return cluster_profile_read(object, err);
-}
-
-static void *project_ledger(const struct json *object, struct error *err)
-{
-	return ledger_read(object, err);
-}
-
 static void *project_access(const struct json *object, struct error *err)
 {
 	return member_access_read(object, err);
 }
 
+static void start_watch(struct broker *broker, struct hub_watch *watch,
+			struct kube_watch_config config)
+{
+	watch->broker = broker;
+	watch->resource = config.resource;
+	if (!config.changed) {
+		config.store = access_controller_store(broker->controller, config.resource,
+						       &config.project);
+		config.changed = hub_changed;
+	}
+	config.synced = watch_synced;
+	config.context = watch;
+	watch->watch = kube_watch_new(broker->hub, broker->loop, &config);
+}
+
 static void start_watches(struct broker *broker)
 {
 	const char *namespace = broker->options->namespace;
-	struct access_controller *controller = broker->controller;
 	const struct kube_watch_config configs[WATCH_COUNT] = {
-		{.resource = &KUBE_AUTH_TOKEN_REQUESTS,
-		 .store = access_controller_requests(controller),
-		 .project = project_request,
-		 .changed = request_changed},
-		{.resource = &KUBE_CLUSTER_PROFILES,
-		 .store = access_controller_profiles(controller),
-		 .project = project_profile,
-		 .changed = profile_changed},
-		{.resource = &KUBE_ISSUED_CREDENTIALS,
-		 .namespace = namespace,
-		 .store = access_controller_ledgers(controller),
-		 .project = project_ledger,
-		 .changed = ledger_changed},
+		{.resource = &KUBE_AUTH_TOKEN_REQUESTS},
+		{.resource = &KUBE_CLUSTER_PROFILES},
+		{.resource = &KUBE_NAMESPACES},
+		{.resource = &KUBE_ACCESS_POLICIES},
+		{.resource = &KUBE_RBAC_TEMPLATES},
+		{.resource = &KUBE_ISSUED_CREDENTIALS, .namespace = namespace},
 		{.resource = &KUBE_SECRETS,
 		 .namespace = namespace,
 		 .label_selector = MEMBER_ACCESS_SELECTOR,
@@ -178,13 +165,8 @@ static void start_watches(struct broker *broker)
 		 .changed = access_changed},
 	};
 
-	for (size_t i = 0; i < WATCH_COUNT; i++) {
-		struct kube_watch_config config = configs[i];
-
-		config.synced = watch_synced;
-		config.context = broker;
-		broker->watches[i] = kube_watch_new(broker->hub, broker->loop, &config);
-	}
+	for (size_t i = 0; i < WATCH_COUNT; i++)
+		start_watch(broker, &broker->watches[i], configs[i]);
 }
 
 static void start_hub(void *context, const struct kube_request *request, kube_done *done,
@@ -202,7 +184,8 @@ static void build_controller(struct broker *broker)
 		.namespace = options->namespace,
 		.identity_namespace = options->identity_namespace,
 		.profile_namespace = options->profile_namespace,
-		.allow_all_requests = options->allow_all_requests,
+		.protected_patterns = options->protected_namespaces.items,
+		.protected_count = options->protected_namespaces.count,
 	};
 	broker->controller = access_controller_new(&(struct access_controller_config){
 		.hub = {.start = start_hub, .context = broker},
@@ -345,11 +328,6 @@ bool broker_run(struct broker *broker, struct error *err)
 {
 	log_event(LOG_LEVEL_INFO, "starting", "version", CREDBROKER_VERSION, "hub",
 		  broker->hub_endpoint.server, "namespace", broker->options->namespace, NULL);
-	if (broker->options->allow_all_requests)
-		log_event(
-			LOG_LEVEL_WARNING,
-			"--allow-all-requests: whoever may create a request gets what it asks for",
-			NULL);
 	if (!broker->options->kubeconfig)
 		check_pod_ca(broker);
 	if (broker->options->hub_id)
@@ -372,7 +350,7 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->retry_timer);
 	loop_timer_clear(&broker->ca_timer);
 	for (size_t i = 0; i < WATCH_COUNT; i++)
-		kube_watch_free(broker->watches[i]);
+		kube_watch_free(broker->watches[i].watch);
 	push_executor_free(broker->executor);
 	kube_client_free(broker->hub);
 	hub_id_abandon(broker->hub_id_search);

@@ -73,7 +73,11 @@ static void print_member_role(const struct options *options)
 	       "may bind\n"
 	       "- apiGroups: [rbac.authorization.k8s.io]\n"
 	       "  resources: [roles, rolebindings, clusterroles, clusterrolebindings]\n"
-	       "  verbs: [get, create, delete]\n");
+	       "  verbs: [get, create, delete]\n"
+	       "# the rules of templates change\n"
+	       "- apiGroups: [rbac.authorization.k8s.io]\n"
+	       "  resources: [roles, clusterroles]\n"
+	       "  verbs: [patch]\n");
 	for (size_t i = 0; i < options->may_bind.count; i++)
 		if (!strchr(options->may_bind.items[i], '/'))
 			print_bind_rule("clusterroles", options->may_bind.items[i]);
@@ -137,6 +141,10 @@ static void print_hub_role(void)
 	       "verbs: [patch]}\n"
 	       "- {apiGroups: [multicluster.x-k8s.io], resources: [clusterprofiles], verbs: [get, "
 	       "list, watch]}\n"
+	       "# what policies decide on\n"
+	       "- {apiGroups: [credbroker.dev], resources: [accesspolicies, "
+	       "rbactemplates], verbs: [get, list, watch]}\n"
+	       "- {apiGroups: [\"\"], resources: [namespaces], verbs: [get, list, watch]}\n"
 	       "- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}\n");
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <base/error.h>
+#include <rbac/namespace_pattern.h>
 
 #include "edge/hub_id.h"
 
@@ -72,14 +73,6 @@ static bool take_hub_id(struct options *options, const char *value, struct error
 	return true;
 }
 
-static bool allow_all_requests(struct options *options, const char *value, struct error *err)
-{
-	(void)value;
-	(void)err;
-	options->allow_all_requests = true;
-	return true;
-}
-
 static bool allow_loopback_members(struct options *options, const char *value, struct error *err)
 {
 	(void)value;
@@ -102,6 +95,13 @@ static bool append_identity_namespace(struct options *options, const char *value
 
 	return take_namespace_into(&checked, value, err) &&
 	       append(&options->identity_namespaces, checked, err);
+}
+
+static bool append_protected_namespace(struct options *options, const char *value,
+				       struct error *err)
+{
+	return namespace_pattern_check(value, err) &&
+	       append(&options->protected_namespaces, value, err);
 }
 
 static bool append_namespace(struct options *options, const char *value, struct error *err)
@@ -164,8 +164,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	{"profile-namespace", "NS",
 	 "namespace of ClusterProfiles for requests that name none (default: the request's own)",
 	 take_profile_namespace},
-	{"allow-all-requests", NULL, "serve every request: no access policies exist yet",
-	 allow_all_requests},
+	{"protect-namespace", "PATTERN",
+	 "member namespaces where no role is made unless a policy names them, beside kube-*, "
+	 "openshift-*, the broker's and the identity namespace (repeatable)",
+	 append_protected_namespace},
 	{"allow-loopback-members", NULL, "let members be on this machine, for demos and tests",
 	 allow_loopback_members},
 	{"debug", NULL, "log every step", log_debug},

@@ -23,7 +23,7 @@ struct options {
 	const char *hub_id; /* NULL: the one kept in NAMESPACE */
 	const char *identity_namespace;
 	const char *profile_namespace; /* NULL: the request's own */
-	bool allow_all_requests;
+	struct option_list protected_namespaces;
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */

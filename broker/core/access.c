@@ -2,8 +2,11 @@
 
 #include <base/cleanup.h>
 #include <base/memory.h>
+#include <base/text.h>
 
 #include "core/ledger.h"
+#include "core/rights.h"
+#include "core/store.h"
 
 struct access *access_new(const char *uid, const char *request_key)
 {
@@ -13,6 +16,7 @@ struct access *access_new(const char *uid, const char *request_key)
 	access->request_key = memory_text(request_key);
 	access->ledger_saved = true;
 	access->intent_saved = true;
+	access->permission.reason = "PolicyMissing";
 	return access;
 }
 
@@ -23,6 +27,8 @@ void access_free(struct access *access)
 	memory_free(access->uid);
 	memory_free(access->request_key);
 	memory_free(access->profile_key);
+	permission_done(&access->permission);
+	rights_free(access->rights);
 	memory_free(access->delivery_uid);
 	memory_free(access->reported_status);
 	memory_free(access->echoed_status);
@@ -31,6 +37,31 @@ void access_free(struct access *access)
 	ledger_free(access->ledger);
 	secret_done(&access->token.secret);
 	memory_free(access);
+}
+
+char *access_ledger_key(const struct access *access, const char *broker_namespace)
+{
+	struct text key = text_with_max(1024);
+
+	text_appendf(&key, "%s/%s", broker_namespace, access->uid);
+	return text_take(&key);
+}
+
+void access_start_over(struct access *access)
+{
+	access->ledger_closed = false;
+	access->ledger_absent = false;
+	access->ledger_saved = true;
+	access->intent_saved = true;
+	access->secret_gone = false;
+	access->delivery = DELIVERY_UNKNOWN;
+	access->delivery_generation = 0;
+	access->renew_at_ms = 0;
+	access->overlap_until_ms = 0;
+	access->lost_anchors = 0;
+	access->open_generation = 0;
+	access_drop_token(access);
+	access_retry_now(access);
 }
 
 void access_retry_now(struct access *access)
@@ -58,6 +89,20 @@ void access_adopt_ledger(struct access *access, struct ledger *ledger)
 	access->profile_key = memory_text(ledger->profile_key);
 	if (!ledger_anchor(ledger, ledger->generation))
 		ledger_add_anchor(ledger, ledger->generation);
+}
+
+void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
+			       const char *broker_namespace)
+{
+	cleanup_free char *key = NULL;
+	const struct ledger *shown;
+
+	if (access->ledger || access->ledger_closed)
+		return;
+	key = access_ledger_key(access, broker_namespace);
+	shown = store_find(ledgers, key);
+	if (shown)
+		access_adopt_ledger(access, ledger_dup(shown));
 }
 
 void access_drop_token(struct access *access)

@@ -13,9 +13,12 @@
 
 #include "core/access_facts.h"
 #include "core/access_plan.h"
+#include "core/permission.h"
 
 struct access_steps;
 struct kube_reply;
+struct rights;
+struct store;
 struct ledger;
 
 /* Why the last step failed. */
@@ -45,6 +48,14 @@ struct access {
 	bool finalizer_added; /* by us; the watch may not show it yet */
 	bool released;        /* our finalizer is removed; the watch may not show it yet */
 	bool acknowledged;    /* a status with conditions was seen or written */
+
+	struct permission permission; /* as of the round and the generation below */
+	uint64_t permission_round;    /* 0: not decided yet */
+	int64_t permission_generation;
+	struct rights *rights;      /* as of the same; NULL: its templates cannot be filled */
+	const char *rights_problem; /* why, as a reason; static */
+	struct error rights_error;
+	bool denial_confirmed; /* a live read found nothing that the watches do not show */
 
 	struct ledger *ledger; /* the working copy; NULL: none */
 	bool ledger_saved;
@@ -96,9 +107,20 @@ void access_retry_now(struct access *access);
 /* The member answers again: what failed for want of an answer is tried now. */
 void access_retry_reachable(struct access *access);
 
+/* "namespace/name" of its ledger in the broker's namespace BROKER_NAMESPACE. The caller's. */
+char *access_ledger_key(const struct access *access, const char *broker_namespace);
+
+/* All was undone and is to be done again: nothing is known but the time of the last mint. */
+void access_start_over(struct access *access);
+
 /* Takes LEDGER, as read from the server, for the working copy; there must be none. A generation
  * that it does not list may have been used before a crash, so its anchor counts as made. */
 void access_adopt_ledger(struct access *access, struct ledger *ledger);
+
+/* Adopts its ledger among LEDGERS, as a watch shows them, unless there is a working copy or it was
+ * closed: from then on ours is ahead of the watch. */
+void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
+			       const char *broker_namespace);
 
 /* Wipes the token in hand, which nobody else has: it was not accepted, or has waited too long. */
 void access_drop_token(struct access *access);

@@ -4,17 +4,18 @@
 
 #include <base/cleanup.h>
 #include <base/clock.h>
-#include <base/error.h>
 #include <base/json.h>
 #include <base/memory.h>
 #include <base/text.h>
 
 #include "core/access.h"
 #include "core/access_news.h"
+#include "core/access_permission.h"
 #include "core/access_status.h"
 #include "core/access_view.h"
-#include "core/cluster_profile.h"
 #include "core/destinations.h"
+#include "core/hub_state.h"
+#include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/request.h"
 #include "core/store.h"
@@ -25,13 +26,13 @@ enum { KEYS_PER_RUN = 64 }; /* the loop has others to serve */
 struct access_controller {
 	struct access_controller_config config;
 	struct access_steps steps;
-	struct store *requests;
-	struct store *profiles;
-	struct store *ledgers;
+	struct hub_state seen;
+	uint64_t round;            /* counts what changed that permissions rest on; begins at 1 */
 	struct store *accesses;    /* struct access by UID */
 	struct store *uids_by_key; /* the UID seen last under a request's key */
 	struct work_queue *queue;  /* of UIDs */
 	bool begun;
+	bool all_concerned; /* every access is to be looked at */
 };
 
 static void enqueue(struct access_controller *controller, const struct access *access,
@@ -65,16 +66,13 @@ static void step_ended(void *context, struct access *access)
 }
 
 /* A watch lists again only when the server says so, which may be never. */
-static void request_found(void *context, struct access *access, const struct json *object)
+static void object_found(void *context, const struct kube_resource *resource, const char *key,
+			 const struct json *object)
 {
 	struct access_controller *controller = context;
-	struct error err = {0};
-	struct request *request = request_read(object, &err);
 
-	if (!request)
-		return; /* the step fails for want of it, and looks again */
-	store_put(controller->requests, access->request_key, request);
-	access_controller_request_changed(controller, access->request_key);
+	if (hub_state_put(&controller->seen, resource, key, object))
+		access_controller_changed(controller, resource, key);
 }
 
 static void tell_beside(void *context, const struct access_news *news)
@@ -106,9 +104,8 @@ struct access_controller *access_controller_new(const struct access_controller_c
 	struct access_controller *controller = memory_new(sizeof(*controller));
 
 	controller->config = *config;
-	controller->requests = store_new(request_free);
-	controller->profiles = store_new(cluster_profile_free);
-	controller->ledgers = store_new(ledger_free);
+	hub_state_init(&controller->seen);
+	controller->round = 1;
 	controller->accesses = store_new(free_access);
 	controller->uids_by_key = store_new(memory_free);
 	controller->queue = work_queue_new(config->clock);
@@ -117,11 +114,10 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.executor = config->executor,
 		.clock = config->clock,
 		.settings = config->settings,
-		.requests = controller->requests,
-		.profiles = controller->profiles,
+		.seen = &controller->seen,
 		.destinations = destinations_new(),
 		.ended = step_ended,
-		.found = request_found,
+		.found = object_found,
 		.tell = tell_beside,
 		.context = controller,
 	};
@@ -136,25 +132,15 @@ void access_controller_free(struct access_controller *controller)
 	work_queue_free(controller->queue);
 	store_free(controller->uids_by_key);
 	store_free(controller->accesses);
-	store_free(controller->ledgers);
-	store_free(controller->profiles);
-	store_free(controller->requests);
+	hub_state_done(&controller->seen);
 	memory_free(controller);
 }
 
-struct store *access_controller_requests(struct access_controller *controller)
+struct store *access_controller_store(struct access_controller *controller,
+				      const struct kube_resource *resource,
+				      hub_state_read **ret_read)
 {
-	return controller->requests;
-}
-
-struct store *access_controller_profiles(struct access_controller *controller)
-{
-	return controller->profiles;
-}
-
-struct store *access_controller_ledgers(struct access_controller *controller)
-{
-	return controller->ledgers;
+	return hub_state_store(&controller->seen, resource, ret_read);
 }
 
 /* The object of another UID that had the name before: its access has to be undone. */
@@ -172,9 +158,9 @@ static void enqueue_predecessor(struct access_controller *controller, const char
 		store_put(controller->uids_by_key, key, memory_text(uid));
 }
 
-void access_controller_request_changed(struct access_controller *controller, const char *key)
+static void request_changed(struct access_controller *controller, const char *key)
 {
-	const struct request *request = store_find(controller->requests, key);
+	const struct request *request = store_find(controller->seen.requests, key);
 	struct access *access;
 
 	enqueue_predecessor(controller, key, request ? request->uid : NULL);
@@ -193,15 +179,27 @@ void access_controller_request_changed(struct access_controller *controller, con
 	enqueue(controller, access, request->deleting ? WORK_REVOKE : WORK_NORMAL);
 }
 
-void access_controller_ledger_changed(struct access_controller *controller, const char *key)
+/* One whose request is allowed again waits for that. */
+static void ledger_went(struct access_controller *controller, const char *key)
 {
-	const struct ledger *ledger = store_find(controller->ledgers, key);
+	const char *slash = strchr(key, '/');
+	struct access *access = slash ? store_find(controller->accesses, slash + 1) : NULL;
+
+	if (access)
+		enqueue(controller, access, priority_of(access));
+}
+
+static void ledger_changed(struct access_controller *controller, const char *key)
+{
+	const struct ledger *ledger = store_find(controller->seen.ledgers, key);
 	struct text request_key = text_with_max(1024);
 	cleanup_free char *name = NULL;
 	struct access *access;
 
-	if (!ledger)
+	if (!ledger) {
+		ledger_went(controller, key);
 		return;
+	}
 	text_appendf(&request_key, "%s/%s", ledger->request_namespace, ledger->request_name);
 	name = text_take(&request_key);
 	access = ensure_access(controller, ledger->uid, name);
@@ -211,19 +209,19 @@ void access_controller_ledger_changed(struct access_controller *controller, cons
 		enqueue(controller, access, WORK_NORMAL);
 }
 
-struct profile_visit {
+struct visit {
 	struct access_controller *controller;
-	const char *profile_key;
+	const char *key;
 	void (*retry)(struct access *access);
 };
 
 static bool retry_if_concerned(void *context, const char *uid, void *object)
 {
-	struct profile_visit *visit = context;
+	struct visit *visit = context;
 	struct access *access = object;
 
 	(void)uid;
-	if (text_same(access->profile_key, visit->profile_key)) {
+	if (text_same(access->profile_key, visit->key)) {
 		visit->retry(access);
 		enqueue(visit->controller, access, priority_of(access));
 	}
@@ -233,7 +231,7 @@ static bool retry_if_concerned(void *context, const char *uid, void *object)
 static void retry_concerned(struct access_controller *controller, const char *profile_key,
 			    void (*retry)(struct access *access))
 {
-	struct profile_visit visit = {controller, profile_key, retry};
+	struct visit visit = {controller, profile_key, retry};
 
 	if (controller->begun)
 		store_each(controller->accesses, retry_if_concerned, &visit);
@@ -249,9 +247,68 @@ void access_controller_access_changed(struct access_controller *controller, cons
 	retry_concerned(controller, profile_key, access_retry_now);
 }
 
-void access_controller_profile_changed(struct access_controller *controller, const char *key)
+static void profile_changed(struct access_controller *controller, const char *key)
 {
+	controller->round++; /* policies may select it by its labels */
 	retry_concerned(controller, key, access_retry_now);
+}
+
+static bool enqueue_any(void *context, const char *uid, void *access)
+{
+	struct access_controller *controller = context;
+
+	(void)uid;
+	enqueue(controller, access, priority_of(access));
+	return true;
+}
+
+static void policy_changed(struct access_controller *controller, const char *name)
+{
+	(void)name;
+	controller->round++;
+	controller->all_concerned = true; /* once, however many of them change at a time */
+	controller->config.wake(controller->config.context);
+}
+
+static bool enqueue_if_within(void *context, const char *uid, void *object)
+{
+	struct visit *visit = context;
+	struct access *access = object;
+	size_t size = strlen(visit->key);
+
+	(void)uid;
+	if (strncmp(access->request_key, visit->key, size) == 0 && access->request_key[size] == '/')
+		enqueue(visit->controller, access, priority_of(access));
+	return true;
+}
+
+static void namespace_changed(struct access_controller *controller, const char *name)
+{
+	struct visit visit = {controller, name, NULL};
+
+	controller->round++;
+	if (controller->begun)
+		store_each(controller->accesses, enqueue_if_within, &visit);
+}
+
+void access_controller_changed(struct access_controller *controller,
+			       const struct kube_resource *resource, const char *key)
+{
+	const struct {
+		const struct kube_resource *resource;
+		void (*changed)(struct access_controller *controller, const char *key);
+	} kinds[] = {
+		{&KUBE_AUTH_TOKEN_REQUESTS, request_changed},
+		{&KUBE_CLUSTER_PROFILES, profile_changed},
+		{&KUBE_ISSUED_CREDENTIALS, ledger_changed},
+		{&KUBE_ACCESS_POLICIES, policy_changed},
+		{&KUBE_RBAC_TEMPLATES, policy_changed},
+		{&KUBE_NAMESPACES, namespace_changed},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].resource == resource)
+			kinds[i].changed(controller, key);
 }
 
 void access_controller_begin(struct access_controller *controller)
@@ -260,49 +317,38 @@ void access_controller_begin(struct access_controller *controller)
 	controller->config.wake(controller->config.context);
 }
 
-/* The store's record becomes our working copy once; from then on ours is ahead of the watch. */
-static void adopt_ledger(struct access_controller *controller, struct access *access)
-{
-	struct text key = text_with_max(1024);
-	cleanup_free char *name = NULL;
-	const struct ledger *stored;
-
-	if (access->ledger || access->ledger_closed)
-		return;
-	text_appendf(&key, "%s/%s", controller->config.settings->namespace, access->uid);
-	name = text_take(&key);
-	stored = store_find(controller->ledgers, name);
-	if (stored)
-		access_adopt_ledger(access, ledger_dup(stored));
-}
-
 static struct access_view view_of(struct access_controller *controller, struct access *access)
 {
 	const struct access_executor *executor = &controller->config.executor;
 	const struct request *request = access_steps_request(&controller->steps, access);
 	int64_t now_ms = clock_monotonic_ms(controller->config.clock);
 
-	bool allowed = controller->config.settings->allow_all_requests;
 	struct member_facts member = {.state = MEMBER_NO_ACCESS};
 
 	if (request && request->has_conditions)
 		access->acknowledged = true;
 	if (request && request->finalizer_index >= 0)
 		access->finalizer_added =
-			false;         /* from here on the watch says whether it is there */
-	if (allowed || access->ledger) /* who is denied learns nothing and causes no call */
+			false; /* from here on the watch says whether it is there */
+	access_permission_update(access, request, &controller->seen, controller->config.settings,
+				 controller->round);
+	if (access->permission.allowed ||
+	    access->ledger) /* who is denied learns nothing and causes no call */
 		member = executor->member(executor->context, access->profile_key);
 	return (struct access_view){
 		.now_ms = now_ms,
 		.access = access,
 		.request = request,
-		.request_allowed = allowed,
-		.profile_exists = store_find(controller->profiles, access->profile_key) != NULL,
+		.request_allowed = access->permission.allowed,
+		.denial_confirmed = access->denial_confirmed,
+		.denial = access->permission.reason,
+		.profile_exists =
+			store_find(controller->seen.profiles, access->profile_key) != NULL,
 		.member = member,
 		.destination = request ? destinations_state(controller->steps.destinations,
 							    request->namespace, now_ms)
 				       : DESTINATION_UNKNOWN,
-		.ledgers = controller->ledgers,
+		.ledgers = controller->seen.ledgers,
 	};
 }
 
@@ -325,27 +371,6 @@ static void forget(struct access_controller *controller, struct access *access)
 		access_retry_now(successor);
 		enqueue(controller, successor, WORK_NORMAL);
 	}
-}
-
-/* resourceVersions are comparable decimal numbers (kube-semantics I-08). */
-static bool is_older(const char *version, const char *than)
-{
-	size_t size = strlen(version);
-	size_t other = strlen(than);
-
-	return size != other ? size < other : strcmp(version, than) < 0;
-}
-
-/* True when the server has what is wanted, or will show it as soon as the watch catches up. */
-static bool status_stands(const struct access *access, const struct request *request,
-			  const char *wanted)
-{
-	if (!access->reported_status || !access->echoed_version)
-		return text_same(request->status, wanted);
-	if (!text_same(access->reported_status, wanted))
-		return false;
-	return is_older(request->resource_version, access->echoed_version) ||
-	       text_same(request->status, access->echoed_status);
 }
 
 static struct json *status_of(struct access_controller *controller, struct access *access,
@@ -410,7 +435,7 @@ static void report(struct access_controller *controller, struct access *access,
 	status = status_of(controller, access, view, facts, plan);
 	text = json_dump(status, &size);
 	if (access->released || view->now_ms < access->status_retry_at_ms ||
-	    status_stands(access, view->request, text)) {
+	    access_status_stands(access, view->request, text)) {
 		rest(controller, access, facts, plan);
 		return;
 	}
@@ -424,13 +449,14 @@ static void reconcile(struct access_controller *controller, struct access *acces
 	struct access_facts facts;
 	struct access_plan plan;
 
-	adopt_ledger(controller, access);
+	access_adopt_shown_ledger(access, controller->seen.ledgers,
+				  controller->config.settings->namespace);
 	view = view_of(controller, access);
 	if (!secret_is_empty(&access->token.secret) && view.now_ms >= access->token.renew_at_ms)
 		access_drop_token(access); /* it could not be delivered for too long */
 	facts = access_view_facts(&view);
 	plan = access_plan_next(&facts);
-	access->ending = !facts.request_exists || facts.request_deleting;
+	access->ending = access_plan_is_ending(&facts);
 	if (plan.step == ACCESS_FORGET)
 		forget(controller, access);
 	else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE)
@@ -439,8 +465,16 @@ static void reconcile(struct access_controller *controller, struct access *acces
 		access_steps_start(&controller->steps, access, &plan);
 }
 
+static void enqueue_concerned(struct access_controller *controller)
+{
+	if (controller->begun && controller->all_concerned)
+		store_each(controller->accesses, enqueue_any, controller);
+	controller->all_concerned = false;
+}
+
 void access_controller_run(struct access_controller *controller)
 {
+	enqueue_concerned(controller);
 	for (int i = 0; controller->begun && i < KEYS_PER_RUN; i++) {
 		cleanup_free char *uid = NULL;
 		struct access *access;
@@ -457,5 +491,7 @@ void access_controller_run(struct access_controller *controller)
 
 int64_t access_controller_next_due_ms(const struct access_controller *controller)
 {
-	return controller->begun ? work_queue_next_due_ms(controller->queue) : -1;
+	if (!controller->begun)
+		return -1;
+	return controller->all_concerned ? 0 : work_queue_next_due_ms(controller->queue);
 }

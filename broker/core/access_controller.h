@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/access_steps.h"
+#include "core/hub_state.h"
 
 struct access_controller;
 struct store;
@@ -28,15 +29,14 @@ struct access_controller *access_controller_new(const struct access_controller_c
 /* No call may be in flight any more. NULL is fine. */
 void access_controller_free(struct access_controller *controller);
 
-/* What the watches fill: struct request, struct cluster_profile, struct ledger. */
-struct store *access_controller_requests(struct access_controller *controller);
-struct store *access_controller_profiles(struct access_controller *controller);
-struct store *access_controller_ledgers(struct access_controller *controller);
+/* What the watch of RESOURCE fills, and how it reads its objects; see hub_state.h. */
+struct store *access_controller_store(struct access_controller *controller,
+				      const struct kube_resource *resource,
+				      hub_state_read **ret_read);
 
-/* The object of KEY in the store was added, changed or removed. */
-void access_controller_request_changed(struct access_controller *controller, const char *key);
-void access_controller_profile_changed(struct access_controller *controller, const char *key);
-void access_controller_ledger_changed(struct access_controller *controller, const char *key);
+/* The object of KEY in the store of RESOURCE was added, changed or removed. */
+void access_controller_changed(struct access_controller *controller,
+			       const struct kube_resource *resource, const char *key);
 /* Access to the member of PROFILE_KEY came, went, or is another. */
 void access_controller_access_changed(struct access_controller *controller,
 				      const char *profile_key);

@@ -30,8 +30,11 @@ struct access_facts {
 	bool request_gone;   /* a live read said so: the watch alone is no proof */
 	bool request_deleting;
 	bool request_valid;
-	bool request_refused; /* not valid because it asks for what is never granted */
-	bool request_allowed;
+	bool request_allowed; /* by an access policy, as a whole */
+	bool revoking; /* on record: it was denied, and is undone whatever policies say now */
+	bool denial_confirmed; /* it is not for want of an object that a live read still finds */
+	const char *rights_problem; /* why its templates cannot be filled; static; NULL: they can */
+	const char *denial;         /* the reason why it is not allowed; static */
 	bool finalizer_present;
 	bool acknowledged; /* its status shows conditions */
 
@@ -45,13 +48,16 @@ struct access_facts {
 
 	/* the ledger: what was made */
 	bool ledger_exists;
-	bool ledger_absent;  /* a live read found none, or we deleted it */
-	bool ledger_stored;  /* the server has a record of this UID */
-	bool ledger_saved;   /* the server has all that we know */
-	bool intent_saved;   /* ... at least the names and the generation to be used next */
-	int object_missing;  /* first to be made: index, or FACT_NONE */
-	bool identity_taken; /* it is the identity, whose name another request's ledger holds */
-	int object_standing; /* first to be undone, bindings before identity before roles */
+	bool ledger_absent;   /* a live read found none, or we deleted it */
+	bool ledger_stored;   /* the server has a record of this UID */
+	bool ledger_saved;    /* the server has all that we know */
+	bool intent_saved;    /* ... at least the names and the generation to be used next */
+	int object_missing;   /* first to be made: index, or FACT_NONE */
+	int object_surplus;   /* on record, and not wanted any more: bindings first */
+	int object_changed;   /* a role whose rules are to be others */
+	bool record_outdated; /* what is wanted, or not wanted any more, is not on record */
+	bool identity_taken;  /* it is the identity, whose name another request's ledger holds */
+	int object_standing;  /* first to be undone, bindings before identity before roles */
 	bool standing_is_binding;
 	int anchor_standing;    /* index of an anchor to be deleted when all is undone */
 	int anchor_superseded;  /* index of one that nobody needs any more */

@@ -46,8 +46,8 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 
 static bool passes_soon(const char *reason)
 {
-	static const char *const reasons[] = {"Issued", "Pending", "Retrying", "MemberConnecting",
-					      "Revoked"};
+	static const char *const reasons[] = {"Issued",           "Pending",  "Retrying",
+					      "MemberConnecting", "Revoking", "Revoked"};
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (text_same(reason, reasons[i]))
@@ -58,10 +58,14 @@ static bool passes_soon(const char *reason)
 bool access_news_of_wait(const struct access *access, const struct access_plan *plan,
 			 struct access_news *ret_news)
 {
+	bool denied =
+		text_same(plan->reason, access->permission.reason) && access->permission.text[0];
+
 	if (access->failure.reason || passes_soon(plan->reason) ||
 	    text_same(access->reported_reason, plan->reason))
 		return false;
 	*ret_news = (struct access_news){access, "Warning", action_of(access), plan->reason,
-					 access_status_sentence(plan->reason)};
+					 denied ? access->permission.text
+						: access_status_sentence(plan->reason)};
 	return true;
 }

@@ -20,9 +20,16 @@ static bool decide_on(struct access_plan *plan, enum access_step step, int index
 	return true;
 }
 
+/* It was allowed, and is no longer. */
+static bool is_denied_again(const struct access_facts *f)
+{
+	return f->request_exists && !f->request_deleting && f->request_valid &&
+	       !f->request_allowed && f->ledger_exists;
+}
+
 static bool is_ending(const struct access_facts *f)
 {
-	return !f->request_exists || f->request_deleting;
+	return !f->request_exists || f->request_deleting || f->revoking;
 }
 
 static bool member_works(const struct access_facts *f)
@@ -58,6 +65,29 @@ static bool vanished_request_is_confirmed_gone(const struct access_facts *f, str
 {
 	return !f->request_exists && !f->request_gone &&
 	       decide(p, ACCESS_CONFIRM_GONE, "RequestGone");
+}
+
+/* Never a mass revocation because a list was short or an API is not served for a while. */
+static bool denial_for_want_of_an_object_is_confirmed(const struct access_facts *f,
+						      struct access_plan *p)
+{
+	return is_denied_again(f) && !f->revoking && !f->denial_confirmed &&
+	       decide(p, ACCESS_CONFIRM_DENIAL, "Revoking");
+}
+
+/* From here on there is no way back but through its end. */
+static bool confirmed_denial_is_recorded(const struct access_facts *f, struct access_plan *p)
+{
+	return is_denied_again(f) && !f->revoking && decide(p, ACCESS_MARK_REVOKING, "Revoking");
+}
+
+/* The watch may have lost its record: a request that we once guarded may have been served. */
+static bool denied_request_is_looked_for_on_record(const struct access_facts *f,
+						   struct access_plan *p)
+{
+	return !f->request_allowed && f->request_valid && f->finalizer_present &&
+	       !f->ledger_exists && !f->ledger_absent &&
+	       decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
 }
 
 static bool ending_needs_member(const struct access_facts *f)
@@ -156,20 +186,25 @@ static bool recorded_delivery_is_read(const struct access_facts *f, struct acces
 /* Ends with a new generation of the request. */
 static bool invalid_request_is_reported(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->request_valid &&
-	       decide(p, ACCESS_REPORT, f->request_refused ? "GrantRefused" : "InvalidRequest");
+	return !f->request_valid && decide(p, ACCESS_REPORT, "InvalidRequest");
 }
 
-/* Ends with a restart under another policy. */
+/* Ends when the policies, or what they decide on, change. */
 static bool request_without_policy_is_denied(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->request_allowed && decide(p, ACCESS_REPORT, "PolicyMissing");
+	return !f->request_allowed && decide(p, ACCESS_REPORT, f->denial);
 }
 
 /* Ends with the watch of ClusterProfiles. */
 static bool missing_profile_is_waited_for(const struct access_facts *f, struct access_plan *p)
 {
 	return !f->profile_exists && decide(p, ACCESS_REPORT, "ClusterProfileNotFound");
+}
+
+/* Ends with a change of the templates, the request, or the ClusterProfile. */
+static bool unfilled_templates_are_waited_for(const struct access_facts *f, struct access_plan *p)
+{
+	return f->rights_problem && decide(p, ACCESS_REPORT, f->rights_problem);
 }
 
 /* Each ends with the watch of member access, or by the executor's own word. */
@@ -241,6 +276,25 @@ static bool missing_ledger_is_opened(const struct access_facts *f, struct access
 static bool unsaved_intent_is_saved(const struct access_facts *f, struct access_plan *p)
 {
 	return !f->intent_saved && decide(p, ACCESS_SAVE_LEDGER, "RecordingIntent");
+}
+
+/* Templates changed: record before effect, what is to go as well as what is to come. */
+static bool outdated_record_is_amended(const struct access_facts *f, struct access_plan *p)
+{
+	return f->record_outdated && decide(p, ACCESS_AMEND_LEDGER, "RecordingIntent");
+}
+
+/* Less before more. */
+static bool surplus_object_is_deleted(const struct access_facts *f, struct access_plan *p)
+{
+	return f->object_surplus != FACT_NONE &&
+	       decide_on(p, ACCESS_DELETE_OBJECT, f->object_surplus, "SettingUpAccess");
+}
+
+static bool changed_object_is_applied(const struct access_facts *f, struct access_plan *p)
+{
+	return f->object_changed != FACT_NONE &&
+	       decide_on(p, ACCESS_APPLY_OBJECT, f->object_changed, "SettingUpAccess");
 }
 
 /* Ends with the other request; asked again after a while. */
@@ -333,6 +387,8 @@ static policy *const policies[] = {
 	failed_step_waits_for_its_time,
 
 	vanished_request_is_confirmed_gone,
+	denial_for_want_of_an_object_is_confirmed,
+	confirmed_denial_is_recorded,
 	unseen_ledger_is_looked_for,
 	ending_access_waits_for_an_answer,
 	ending_delivery_is_withdrawn_when_the_member_is_away,
@@ -346,10 +402,12 @@ static policy *const policies[] = {
 	released_request_needs_nothing,
 
 	new_request_is_acknowledged,
+	denied_request_is_looked_for_on_record,
 	recorded_delivery_is_read,
 	invalid_request_is_reported,
 	request_without_policy_is_denied,
 	missing_profile_is_waited_for,
+	unfilled_templates_are_waited_for,
 	member_that_is_not_ready_is_waited_for,
 	exchanged_member_stops_the_work,
 	unknown_destination_is_checked,
@@ -359,6 +417,9 @@ static policy *const policies[] = {
 	unguarded_request_gets_finalizer,
 	missing_ledger_is_opened,
 	unsaved_intent_is_saved,
+	outdated_record_is_amended,
+	surplus_object_is_deleted,
+	changed_object_is_applied,
 	taken_identity_is_a_conflict,
 	missing_object_is_made,
 	unproved_token_is_proved,
@@ -371,6 +432,11 @@ static policy *const policies[] = {
 	superseded_anchor_is_deleted,
 	missing_anchor_is_made,
 };
+
+bool access_plan_is_ending(const struct access_facts *facts)
+{
+	return is_ending(facts);
+}
 
 struct access_plan access_plan_next(const struct access_facts *facts)
 {
@@ -399,7 +465,9 @@ const char *access_step_name(enum access_step step)
 		[ACCESS_LOOK_FOR_LEDGER] = "look for ledger",
 		[ACCESS_OPEN_LEDGER] = "open ledger",
 		[ACCESS_SAVE_LEDGER] = "save ledger",
+		[ACCESS_AMEND_LEDGER] = "amend ledger",
 		[ACCESS_CREATE_OBJECT] = "create object",
+		[ACCESS_APPLY_OBJECT] = "apply object",
 		[ACCESS_RESERVE_ANCHOR] = "reserve anchor",
 		[ACCESS_CREATE_ANCHOR] = "create anchor",
 		[ACCESS_MINT] = "mint",
@@ -407,6 +475,8 @@ const char *access_step_name(enum access_step step)
 		[ACCESS_DELIVER] = "deliver",
 		[ACCESS_DELETE_ANCHOR] = "delete anchor",
 		[ACCESS_CONFIRM_GONE] = "confirm gone",
+		[ACCESS_CONFIRM_DENIAL] = "confirm denial",
+		[ACCESS_MARK_REVOKING] = "mark revoking",
 		[ACCESS_DELETE_OBJECT] = "delete object",
 		[ACCESS_WITHDRAW] = "withdraw",
 		[ACCESS_CLOSE_LEDGER] = "close ledger",

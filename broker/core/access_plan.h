@@ -5,6 +5,7 @@
 #ifndef CORE_ACCESS_PLAN_H
 #define CORE_ACCESS_PLAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct access_facts;
@@ -19,7 +20,9 @@ enum access_step {
 	ACCESS_LOOK_FOR_LEDGER,
 	ACCESS_OPEN_LEDGER,
 	ACCESS_SAVE_LEDGER,
+	ACCESS_AMEND_LEDGER,
 	ACCESS_CREATE_OBJECT, /* index: which */
+	ACCESS_APPLY_OBJECT,  /* index: which */
 	ACCESS_RESERVE_ANCHOR,
 	ACCESS_CREATE_ANCHOR,
 	ACCESS_MINT,
@@ -27,6 +30,8 @@ enum access_step {
 	ACCESS_DELIVER,
 	ACCESS_DELETE_ANCHOR, /* index: which */
 	ACCESS_CONFIRM_GONE,
+	ACCESS_CONFIRM_DENIAL,
+	ACCESS_MARK_REVOKING,
 	ACCESS_DELETE_OBJECT, /* index: which */
 	ACCESS_WITHDRAW,
 	ACCESS_CLOSE_LEDGER,
@@ -42,6 +47,9 @@ struct access_plan {
 };
 
 struct access_plan access_plan_next(const struct access_facts *facts);
+
+/* True when the access is to be undone: its request goes, or is no longer allowed. */
+bool access_plan_is_ending(const struct access_facts *facts);
 
 /* As logs print it: "create object". Static. */
 const char *access_step_name(enum access_step step);

@@ -29,7 +29,18 @@ static const struct sentence sentences[] = {
 	{"InvalidRequest", "the request cannot be served as it is", true},
 	{"GrantRefused", "the request asks for what is not granted", true},
 	{"PolicyMissing", "no policy allows this request", true},
+	{"IdentityNotAllowed", "no policy allows this ServiceAccount", true},
+	{"TemplateNotAllowed", "no policy allows these templates", true},
+	{"RulesNotAllowed", "no policy allows these rules", true},
+	{"RoleNotAllowed", "no policy allows these roles", true},
+	{"NamespaceProtected", "a namespace of the member is protected", true},
+	{"AudienceNotAllowed", "no policy allows these audiences", true},
+	{"LifetimeNotAllowed", "no policy allows this lifetime", true},
+	{"FormatNotAllowed", "no policy allows this format", true},
+	{"DestinationNotAllowed", "no policy allows this destination", true},
 	{"ClusterProfileNotFound", "the ClusterProfile does not exist yet", false},
+	{"TemplateNotFound", "a template does not exist", false},
+	{"TemplateInvalid", "a template cannot be filled", false},
 	{"MemberAccessNotFound",
 	 "no member access for this ClusterProfile: an administrator adds a Secret with label "
 	 "credbroker.dev/member-access in the broker's namespace",
@@ -82,7 +93,7 @@ static bool is_ready(const struct access_report *report)
 	const struct sentence *sentence = sentence_of(report->plan->reason);
 
 	return token && report->now_s < token->expires_at && !report->facts->request_deleting &&
-	       !(sentence && sentence->blocks);
+	       !report->facts->revoking && !(sentence && sentence->blocks);
 }
 
 static void describe(const struct access_report *report, struct text *message)
@@ -94,6 +105,11 @@ static void describe(const struct access_report *report, struct text *message)
 		text_append(message, failure->error.text);
 	else if (!report->facts->request_valid)
 		text_append(message, report->request->invalid);
+	else if (text_same(report->plan->reason, report->access->permission.reason) &&
+		 report->access->permission.text[0])
+		text_append(message, report->access->permission.text);
+	else if (text_same(report->plan->reason, report->access->rights_problem))
+		text_append(message, report->access->rights_error.text);
 	else
 		text_append(message, sentence ? sentence : "working on it");
 	if (report->member_detail && !failure->reason &&
@@ -123,9 +139,7 @@ static struct condition valid_condition(const struct access_report *report)
 	const char *type = "AuthTokenRequestValid";
 
 	if (!report->facts->request_valid)
-		return (struct condition){type, "False",
-					  report->facts->request_refused ? "GrantRefused"
-									 : "InvalidRequest",
+		return (struct condition){type, "False", "InvalidRequest",
 					  report->request->invalid};
 	if (strcmp(report->plan->reason, "Pending") == 0 || !report->facts->request_allowed)
 		return (struct condition){type, "Unknown", "Pending", ""};
@@ -265,4 +279,24 @@ struct json *access_status_render(const struct access_report *report)
 		add_credential(status, report, token);
 	add_conditions(status, report);
 	return status;
+}
+
+/* resourceVersions are comparable decimal numbers (kube-semantics I-08). */
+static bool is_older(const char *version, const char *than)
+{
+	size_t size = strlen(version);
+	size_t other = strlen(than);
+
+	return size != other ? size < other : strcmp(version, than) < 0;
+}
+
+bool access_status_stands(const struct access *access, const struct request *request,
+			  const char *wanted)
+{
+	if (!access->reported_status || !access->echoed_version)
+		return text_same(request->status, wanted);
+	if (!text_same(access->reported_status, wanted))
+		return false;
+	return is_older(request->resource_version, access->echoed_version) ||
+	       text_same(request->status, access->echoed_status);
 }

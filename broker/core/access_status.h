@@ -30,4 +30,9 @@ struct json *access_status_render(const struct access_report *report);
 /* A sentence for people about REASON of a plan, or NULL. Static. */
 const char *access_status_sentence(const char *reason);
 
+/* True when the server has the status WANTED (JSON text), or the watch of REQUEST will show it as
+ * soon as it catches up with what we wrote. */
+bool access_status_stands(const struct access *access, const struct request *request,
+			  const char *wanted);
+
 #endif

@@ -9,6 +9,8 @@
 #include "core/access.h"
 #include "core/backoff.h"
 #include "core/delivery_steps.h"
+#include "core/denial_steps.h"
+#include "core/hub_state.h"
 #include "core/hub_steps.h"
 #include "core/ledger_steps.h"
 #include "core/member_steps.h"
@@ -23,7 +25,7 @@ static const struct backoff late = {
 
 struct request *access_steps_request(const struct access_steps *steps, const struct access *access)
 {
-	struct request *request = store_find(steps->requests, access->request_key);
+	struct request *request = store_find(steps->seen->requests, access->request_key);
 
 	return request && text_same(request->uid, access->uid) ? request : NULL;
 }
@@ -108,6 +110,8 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_OPEN_LEDGER] = ledger_step_open,
 	[ACCESS_SAVE_LEDGER] = ledger_step_save,
 	[ACCESS_CREATE_OBJECT] = member_step_create_object,
+	[ACCESS_AMEND_LEDGER] = ledger_step_amend,
+	[ACCESS_APPLY_OBJECT] = member_step_apply_object,
 	[ACCESS_RESERVE_ANCHOR] = ledger_step_reserve_anchor,
 	[ACCESS_CREATE_ANCHOR] = token_step_create_anchor,
 	[ACCESS_MINT] = token_step_mint,
@@ -115,6 +119,8 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_DELIVER] = delivery_step_write,
 	[ACCESS_DELETE_ANCHOR] = token_step_delete_anchor,
 	[ACCESS_CONFIRM_GONE] = hub_step_confirm_gone,
+	[ACCESS_CONFIRM_DENIAL] = denial_step_confirm,
+	[ACCESS_MARK_REVOKING] = ledger_step_mark_revoking,
 	[ACCESS_DELETE_OBJECT] = member_step_delete_object,
 	[ACCESS_WITHDRAW] = delivery_step_withdraw,
 	[ACCESS_CLOSE_LEDGER] = ledger_step_close,

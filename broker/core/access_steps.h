@@ -6,6 +6,7 @@
 #define CORE_ACCESS_STEPS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/access_executor.h"
@@ -18,15 +19,18 @@ struct access_news;
 struct clock;
 struct destinations;
 struct error;
+struct hub_state;
 struct json;
-struct store;
+struct kube_resource;
 
 struct access_settings {
 	const char *hub_id;
 	const char *namespace;          /* the broker's own: ledger and member access */
 	const char *identity_namespace; /* for requests that name none */
 	const char *profile_namespace;  /* for targets that name none; NULL: the request's own */
-	bool allow_all_requests;
+	const char *const
+		*protected_patterns; /* of member namespaces, more than the engine's own */
+	size_t protected_count;
 };
 
 struct access_steps {
@@ -34,13 +38,14 @@ struct access_steps {
 	struct access_executor executor;
 	const struct clock *clock;
 	const struct access_settings *settings;
-	const struct store *requests; /* struct request by "namespace/name" */
-	const struct store *profiles; /* struct cluster_profile by "namespace/name" */
+	const struct hub_state *seen;
 	struct destinations *destinations;
 	/* The step of ACCESS is over: look at it again. */
 	void (*ended)(void *context, struct access *access);
-	/* OBJECT, which the store does not hold, is the request of ACCESS, and lives. */
-	void (*found)(void *context, struct access *access, const struct json *object);
+	/* OBJECT, which a live read found under KEY, is not in the store of RESOURCE: put it there.
+	 */
+	void (*found)(void *context, const struct kube_resource *resource, const char *key,
+		      const struct json *object);
 	/* What went wrong beside the work. */
 	void (*tell)(void *context, const struct access_news *news);
 	void *context;

@@ -7,6 +7,7 @@
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/request.h"
+#include "core/rights.h"
 
 static bool is_binding(const struct ledger_object *object)
 {
@@ -19,6 +20,33 @@ static int first_missing(const struct ledger *ledger)
 	for (size_t i = 0; i < ledger->object_count; i++)
 		if (!ledger->objects[i].uid)
 			return (int)i;
+	return FACT_NONE;
+}
+
+static int first_surplus(const struct ledger *ledger, const struct rights *rights)
+{
+	int found = FACT_NONE;
+
+	for (size_t i = 1; i < ledger->object_count; i++)
+		if (rights_is_surplus(rights, &ledger->objects[i]) &&
+		    (found == FACT_NONE || is_binding(&ledger->objects[i])))
+			found = (int)i;
+	return found;
+}
+
+static int first_changed(const struct ledger *ledger, const struct rights *rights)
+{
+	for (size_t i = 1; i < ledger->object_count; i++) {
+		const struct ledger_object *object = &ledger->objects[i];
+		const struct request_role *role = rights_role(rights, object);
+		char digest[DIGEST_SHORT_SIZE];
+
+		if (is_binding(object) || !object->uid || !object->digest || !role)
+			continue;
+		rights_digest(role, false, digest);
+		if (!text_same(object->digest, digest))
+			return (int)i;
+	}
 	return FACT_NONE;
 }
 
@@ -56,11 +84,13 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	int binding;
 
 	facts->ledger_exists = ledger != NULL;
+	facts->revoking = ledger && ledger->revoking;
 	facts->ledger_absent = !ledger && access->ledger_absent;
 	facts->undo_failed =
 		access->attempts[ACCESS_DELETE_OBJECT] || access->attempts[ACCESS_DELETE_ANCHOR];
 	facts->withdrawal_failed = access->attempts[ACCESS_WITHDRAW] > 0;
 	facts->object_missing = facts->object_standing = FACT_NONE;
+	facts->object_surplus = facts->object_changed = FACT_NONE;
 	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
 	facts->member_is_recorded_one = true;
 	if (!ledger)
@@ -70,6 +100,11 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	facts->intent_saved = access->intent_saved;
 	facts->member_is_recorded_one = text_same(ledger->member_uid, view->member.uid);
 	facts->object_missing = first_missing(ledger);
+	if (access->rights) {
+		facts->object_surplus = first_surplus(ledger, access->rights);
+		facts->object_changed = first_changed(ledger, access->rights);
+		facts->record_outdated = !rights_are_on_record(access->rights, ledger);
+	}
 	facts->identity_taken =
 		facts->object_missing == 0 && identity_claim_is_taken(view->ledgers, ledger);
 	if (!facts->ledger_stored && facts->object_missing == 0)
@@ -125,8 +160,10 @@ struct access_facts access_view_facts(const struct access_view *view)
 		.request_gone = view->access->request_gone,
 		.request_deleting = request && request->deleting,
 		.request_valid = request && !request->invalid[0],
-		.request_refused = request && request->refused,
 		.request_allowed = view->request_allowed,
+		.denial_confirmed = view->denial_confirmed,
+		.denial = view->denial,
+		.rights_problem = view->access->rights_problem,
 		.finalizer_present =
 			(request && request->finalizer_index >= 0 && !view->access->released) ||
 			view->access->finalizer_added,

@@ -16,6 +16,8 @@ struct access_view {
 	const struct access *access;
 	const struct request *request; /* NULL: the watch does not show it with this UID */
 	bool request_allowed;
+	bool denial_confirmed;
+	const char *denial; /* static */
 	bool profile_exists;
 	struct member_facts member;
 	enum destination_state destination;

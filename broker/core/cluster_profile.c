@@ -4,6 +4,11 @@
 #include <base/json.h>
 #include <base/memory.h>
 
+static struct json *copy_of(const struct json *value)
+{
+	return value ? json_dup(value) : NULL;
+}
+
 struct cluster_profile *cluster_profile_read(const struct json *object, struct error *err)
 {
 	const char *uid = json_find_string(object, "metadata", "uid");
@@ -15,6 +20,9 @@ struct cluster_profile *cluster_profile_read(const struct json *object, struct e
 	}
 	profile = memory_new(sizeof(*profile));
 	profile->uid = memory_text(uid);
+	profile->manager = memory_text(json_find_string(object, "spec", "clusterManager", "name"));
+	profile->labels = copy_of(json_find(object, "metadata", "labels"));
+	profile->properties = copy_of(json_find(object, "status", "properties"));
 	return profile;
 }
 
@@ -25,5 +33,8 @@ void cluster_profile_free(void *pointer)
 	if (!profile)
 		return;
 	memory_free(profile->uid);
+	memory_free(profile->manager);
+	json_free(profile->labels);
+	json_free(profile->properties);
 	memory_free(profile);
 }

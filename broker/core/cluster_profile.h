@@ -1,4 +1,5 @@
-/* cluster_profile.h - a ClusterProfile as the broker sees it: that it is there. Pure. */
+/* cluster_profile.h - a ClusterProfile as the broker sees it: that it is there, and what policies
+ * and templates may ask of it. Pure. */
 #ifndef CORE_CLUSTER_PROFILE_H
 #define CORE_CLUSTER_PROFILE_H
 
@@ -7,6 +8,9 @@ struct json;
 
 struct cluster_profile {
 	char *uid;
+	char *manager;           /* spec.clusterManager.name; NULL: none */
+	struct json *labels;     /* NULL: none */
+	struct json *properties; /* status.properties; NULL: none */
 };
 
 /* NULL (ERROR_INVALID) without a UID. The caller's. */

@@ -92,6 +92,7 @@ static void note_secret(struct access *access, const struct json *live, int64_t 
 	struct ledger_secret *secret = &access->ledger->secret;
 
 	access->delivery = DELIVERY_OURS;
+	access->secret_gone = false;
 	access->delivery_generation = generation;
 	memory_free(access->delivery_uid);
 	memory_free(access->delivery_version);

@@ -197,7 +197,8 @@ static void gone_answered(struct access_steps *steps, struct access *access,
 	}
 	if (!reply->err &&
 	    text_same(json_find_string(reply->object, "metadata", "uid"), access->uid)) {
-		steps->found(steps->context, access, reply->object);
+		steps->found(steps->context, &KUBE_AUTH_TOKEN_REQUESTS, access->request_key,
+			     reply->object);
 		if (access_steps_request(steps, access)) {
 			access_steps_succeed(steps, access);
 			return;

@@ -31,6 +31,10 @@ const struct kube_resource KUBE_CLUSTER_PROFILES = {MULTICLUSTER, "v1alpha1", "c
 						    "ClusterProfile", true};
 const struct kube_resource KUBE_ISSUED_CREDENTIALS = {
 	"credbroker.dev", "v1alpha1", "issuedcredentials", "IssuedCredential", true};
+const struct kube_resource KUBE_ACCESS_POLICIES = {"credbroker.dev", "v1alpha1", "accesspolicies",
+						   "AccessPolicy", false};
+const struct kube_resource KUBE_RBAC_TEMPLATES = {"credbroker.dev", "v1alpha1", "rbactemplates",
+						  "RBACTemplate", false};
 
 const char *kube_resource_api_version(const struct kube_resource *resource,
 				      char ret_text[KUBE_API_VERSION_SIZE])

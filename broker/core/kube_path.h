@@ -28,6 +28,8 @@ extern const struct kube_resource KUBE_SELF_SUBJECT_ACCESS_REVIEWS;
 extern const struct kube_resource KUBE_AUTH_TOKEN_REQUESTS;
 extern const struct kube_resource KUBE_CLUSTER_PROFILES;
 extern const struct kube_resource KUBE_ISSUED_CREDENTIALS;
+extern const struct kube_resource KUBE_ACCESS_POLICIES;
+extern const struct kube_resource KUBE_RBAC_TEMPLATES;
 
 enum { KUBE_API_VERSION_SIZE = 64 };
 

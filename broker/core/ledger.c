@@ -14,6 +14,7 @@
 #include "core/derived_name.h"
 #include "core/kube_path.h"
 #include "core/request.h"
+#include "core/rights.h"
 
 static const struct kube_resource *const object_resources[] = {
 	&KUBE_SERVICE_ACCOUNTS,      &KUBE_ROLES, &KUBE_CLUSTER_ROLES, &KUBE_ROLE_BINDINGS,
@@ -31,11 +32,16 @@ static const struct kube_resource *resource_of_kind(const char *kind)
 static struct ledger_object *add_object(struct ledger *ledger, const struct kube_resource *resource,
 					const char *namespace, const char *requested_name)
 {
-	struct ledger_object *object = &ledger->objects[ledger->object_count++];
+	struct ledger_object *object;
 
-	object->resource = resource;
-	object->namespace = memory_text(namespace);
-	object->requested_name = memory_text(requested_name);
+	ledger->objects =
+		memory_resize(ledger->objects, ledger->object_count + 1, sizeof(*ledger->objects));
+	object = &ledger->objects[ledger->object_count++];
+	*object = (struct ledger_object){
+		.resource = resource,
+		.namespace = memory_text(namespace),
+		.requested_name = memory_text(requested_name),
+	};
 	return object;
 }
 
@@ -50,36 +56,67 @@ static void add_derived(struct ledger *ledger, const struct kube_resource *resou
 	object->name = derived_name(role->name, fields);
 }
 
-static void plan_objects(struct ledger *ledger, const struct request *request)
+static bool has_object(const struct ledger *ledger, const struct kube_resource *resource,
+		       const struct request_role *role)
 {
-	struct ledger_object *account =
-		add_object(ledger, &KUBE_SERVICE_ACCOUNTS, ledger->identity_namespace,
-			   request->service_account);
-
-	account->name = memory_text(request->service_account);
-	for (size_t i = 0; i < request->role_count; i++)
-		if (request->roles[i].rules)
-			add_derived(ledger,
-				    request->roles[i].namespace ? &KUBE_ROLES : &KUBE_CLUSTER_ROLES,
-				    &request->roles[i]);
-	for (size_t i = 0; i < request->role_count; i++)
-		add_derived(ledger,
-			    request->roles[i].namespace ? &KUBE_ROLE_BINDINGS
-							: &KUBE_CLUSTER_ROLE_BINDINGS,
-			    &request->roles[i]);
+	for (size_t i = 0; i < ledger->object_count; i++)
+		if (ledger->objects[i].resource == resource &&
+		    text_same(ledger->objects[i].namespace, role->namespace) &&
+		    text_same(ledger->objects[i].requested_name, role->name))
+			return true;
+	return false;
 }
 
-static struct ledger *ledger_with_room(size_t object_count)
+static const struct kube_resource *role_resource(const struct request_role *role)
+{
+	return role->namespace ? &KUBE_ROLES : &KUBE_CLUSTER_ROLES;
+}
+
+static const struct kube_resource *binding_resource(const struct request_role *role)
+{
+	return role->namespace ? &KUBE_ROLE_BINDINGS : &KUBE_CLUSTER_ROLE_BINDINGS;
+}
+
+bool ledger_covers(const struct ledger *ledger, const struct rights *rights)
+{
+	for (size_t i = 0; i < rights->count; i++) {
+		const struct request_role *role = &rights->roles[i];
+
+		if (!has_object(ledger, binding_resource(role), role) ||
+		    (role->rules && !has_object(ledger, role_resource(role), role)))
+			return false;
+	}
+	return true;
+}
+
+void ledger_extend(struct ledger *ledger, const struct rights *rights)
+{
+	for (size_t i = 0; i < rights->count; i++) {
+		const struct request_role *role = &rights->roles[i];
+
+		if (role->rules && !has_object(ledger, role_resource(role), role))
+			add_derived(ledger, role_resource(role), role);
+	}
+	for (size_t i = 0; i < rights->count; i++) {
+		const struct request_role *role = &rights->roles[i];
+
+		if (!has_object(ledger, binding_resource(role), role))
+			add_derived(ledger, binding_resource(role), role);
+	}
+}
+
+static void add_identity(struct ledger *ledger, const char *service_account)
+{
+	struct ledger_object *object = add_object(ledger, &KUBE_SERVICE_ACCOUNTS,
+						  ledger->identity_namespace, service_account);
+
+	object->name = memory_text(service_account);
+}
+
+struct ledger *ledger_new(const struct request *request, const struct rights *rights,
+			  const struct ledger_plan *plan)
 {
 	struct ledger *ledger = memory_new(sizeof(*ledger));
-
-	ledger->objects = memory_new_array(object_count + 1, sizeof(*ledger->objects));
-	return ledger;
-}
-
-struct ledger *ledger_new(const struct request *request, const struct ledger_plan *plan)
-{
-	struct ledger *ledger = ledger_with_room(1 + 2 * request->role_count);
 	const char *namespace = request->service_account_namespace;
 
 	ledger->uid = memory_text(request->uid);
@@ -90,12 +127,14 @@ struct ledger *ledger_new(const struct request *request, const struct ledger_pla
 	ledger->profile_uid = memory_text(plan->profile_uid);
 	ledger->member_uid = memory_text(plan->member_uid);
 	ledger->nonce = memory_text(plan->nonce);
+	ledger->policy = memory_text(plan->policy);
 	ledger->identity_namespace =
 		memory_text(text_is_empty(namespace) ? plan->identity_namespace : namespace);
 	ledger->generation = 1;
 	ledger->secret.namespace = memory_text(request->namespace);
 	ledger->secret.name = memory_text(request->name);
-	plan_objects(ledger, request);
+	add_identity(ledger, request->service_account);
+	ledger_extend(ledger, rights);
 	return ledger;
 }
 
@@ -118,6 +157,7 @@ static bool read_object(struct ledger *ledger, const struct json *item, struct e
 	object = add_object(ledger, resource, json_find_string(item, "namespace"),
 			    json_find_string(item, "requestedName"));
 	object->uid = memory_text(json_find_string(item, "uid"));
+	object->digest = memory_text(json_find_string(item, "digest"));
 	return read_text(json_find(item, "name"), "objects[].name", &object->name, err);
 }
 
@@ -187,6 +227,8 @@ static bool read_spec(struct ledger *ledger, const struct json *spec, struct err
 	const struct json *request = json_find(spec, "request");
 
 	ledger->profile_key = joined_key(json_find(spec, "clusterProfile"));
+	ledger->policy = memory_text(json_find_string(spec, "policy"));
+	ledger->revoking = json_is_true(json_find(spec, "revoking"));
 	ledger->profile_uid = memory_text(json_find_string(spec, "clusterProfile", "uid"));
 	if (!json_integer(json_find(spec, "generation"), &ledger->generation))
 		return error_set(err, ERROR_INVALID, "an IssuedCredential without generation");
@@ -204,7 +246,7 @@ struct ledger *ledger_read(const struct json *object, struct error *err)
 {
 	const struct json *spec = json_find(object, "spec");
 	size_t object_count = json_size(json_find(spec, "objects"));
-	struct ledger *ledger = ledger_with_room(object_count);
+	struct ledger *ledger = memory_new(sizeof(*ledger));
 
 	if ((object_count > LEDGER_OBJECTS_MAX &&
 	     !error_set(err, ERROR_INVALID, "an IssuedCredential with too many objects")) ||
@@ -233,6 +275,15 @@ static void object_done(struct ledger_object *object)
 	memory_free(object->name);
 	memory_free(object->requested_name);
 	memory_free(object->uid);
+	memory_free(object->digest);
+}
+
+void ledger_remove_object(struct ledger *ledger, size_t index)
+{
+	object_done(&ledger->objects[index]);
+	ledger->object_count--;
+	memmove(&ledger->objects[index], &ledger->objects[index + 1],
+		(ledger->object_count - index) * sizeof(*ledger->objects));
 }
 
 void ledger_free(void *pointer)
@@ -256,6 +307,7 @@ void ledger_free(void *pointer)
 	memory_free(ledger->profile_uid);
 	memory_free(ledger->member_uid);
 	memory_free(ledger->nonce);
+	memory_free(ledger->policy);
 	memory_free(ledger->identity_namespace);
 	memory_free(ledger->secret.namespace);
 	memory_free(ledger->secret.name);
@@ -302,6 +354,7 @@ static void render_lists(const struct ledger *ledger, struct json *spec)
 		json_add_string(item, "name", object->name);
 		json_add_string(item, "requestedName", object->requested_name);
 		json_add_string(item, "uid", object->uid);
+		json_add_string(item, "digest", object->digest);
 	}
 	for (size_t i = 0; i < ledger->anchor_count; i++)
 		render_anchor(ledger, &ledger->anchors[i], json_append_object(anchors));
@@ -351,6 +404,9 @@ struct json *ledger_render(const struct ledger *ledger, const char *namespace)
 	json_add_string(spec, "hubID", ledger->hub_id);
 	json_add_string(spec, "memberUID", ledger->member_uid);
 	json_add_string(spec, "nonce", ledger->nonce);
+	json_add_string(spec, "policy", ledger->policy);
+	if (ledger->revoking)
+		json_add_bool(spec, "revoking", true);
 	json_add_integer(spec, "generation", ledger->generation);
 	render_references(ledger, spec);
 	render_lists(ledger, spec);

@@ -16,6 +16,7 @@ struct error;
 struct json;
 struct kube_resource;
 struct request;
+struct rights;
 
 enum {
 	LEDGER_OBJECTS_MAX = 96, /* a ServiceAccount, 40 roles and their 40 bindings fit */
@@ -29,6 +30,7 @@ struct ledger_object {
 	char *name;           /* derived; for the ServiceAccount the requested one */
 	char *requested_name; /* what the request calls it */
 	char *uid;            /* NULL until known */
+	char *digest;         /* rights_digest() of what it was made as; NULL until known */
 	bool gone;            /* deleted by us; not recorded, because deleting twice is harmless */
 };
 
@@ -60,6 +62,8 @@ struct ledger {
 	char *profile_uid;
 	char *member_uid;
 	char *nonce;
+	bool revoking; /* not allowed any more: all of it is undone, whatever policies say later */
+	char *policy;  /* the AccessPolicy that allowed it last; NULL: none on record */
 	char *identity_namespace;
 	struct ledger_object *objects;
 	size_t object_count;
@@ -76,10 +80,19 @@ struct ledger_plan {
 	const char *member_uid;
 	const char *identity_namespace; /* for a request that names none */
 	const char *nonce;
+	const char *policy; /* that allows it */
 };
 
 /* The record for a request for which nothing was made yet: all names, no UID. The caller's. */
-struct ledger *ledger_new(const struct request *request, const struct ledger_plan *plan);
+struct ledger *ledger_new(const struct request *request, const struct rights *rights,
+			  const struct ledger_plan *plan);
+
+/* Adds the roles and bindings of RIGHTS that are not on record. */
+void ledger_extend(struct ledger *ledger, const struct rights *rights);
+/* False when ledger_extend() would add something. */
+bool ledger_covers(const struct ledger *ledger, const struct rights *rights);
+/* Takes object INDEX, of which nothing is left on the member, off the record. */
+void ledger_remove_object(struct ledger *ledger, size_t index);
 
 /* Reads a stored record; ERROR_INVALID when a field is missing. The caller's. */
 struct ledger *ledger_read(const struct json *object, struct error *err);

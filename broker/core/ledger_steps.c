@@ -1,4 +1,5 @@
 #include "core/ledger_steps.h"
+#include "core/hub_state.h"
 
 #include <base/cleanup.h>
 #include <base/digest.h>
@@ -13,6 +14,7 @@
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/request.h"
+#include "core/rights.h"
 #include "core/store.h"
 
 static void call_ledger(struct access_steps *steps, struct access *access, enum kube_verb verb,
@@ -153,13 +155,14 @@ static void ledger_opened(struct access_steps *steps, struct access *access,
 static struct ledger *first_ledger(const struct access_steps *steps, const struct access *access,
 				   const struct request *request)
 {
-	const struct cluster_profile *profile = store_find(steps->profiles, access->profile_key);
+	const struct cluster_profile *profile =
+		store_find(steps->seen->profiles, access->profile_key);
 	struct member_facts member =
 		steps->executor.member(steps->executor.context, access->profile_key);
 	char nonce[NONCE_SIZE];
 
 	digest_nonce(nonce);
-	return ledger_new(request,
+	return ledger_new(request, access->rights,
 			  &(struct ledger_plan){
 				  .hub_id = steps->settings->hub_id,
 				  .profile_key = access->profile_key,
@@ -167,6 +170,7 @@ static struct ledger *first_ledger(const struct access_steps *steps, const struc
 				  .member_uid = member.uid,
 				  .identity_namespace = steps->settings->identity_namespace,
 				  .nonce = nonce,
+				  .policy = access->permission.policy,
 			  });
 }
 
@@ -175,7 +179,7 @@ void ledger_step_open(struct access_steps *steps, struct access *access)
 	const struct request *request = access_steps_request(steps, access);
 	cleanup_json struct json *object = NULL;
 
-	if (!access->ledger && request)
+	if (!access->ledger && request && access->rights)
 		access->ledger = first_ledger(steps, access, request);
 	if (!access->ledger) {
 		access_steps_succeed(steps, access);
@@ -209,12 +213,35 @@ void ledger_step_save(struct access_steps *steps, struct access *access)
 	call_ledger(steps, access, KUBE_PUT, object, ledger_stored);
 }
 
-void ledger_step_reserve_anchor(struct access_steps *steps, struct access *access)
+/* Intent: it is stored before the next effect. */
+static void save_intent(struct access_steps *steps, struct access *access)
 {
-	access->ledger->generation++;
 	access->ledger_saved = false;
 	access->intent_saved = false;
 	ledger_step_save(steps, access);
+}
+
+void ledger_step_amend(struct access_steps *steps, struct access *access)
+{
+	if (!access->rights) {
+		access_steps_succeed(steps, access);
+		return;
+	}
+	rights_mark_surplus(access->rights, access->ledger);
+	ledger_extend(access->ledger, access->rights);
+	save_intent(steps, access);
+}
+
+void ledger_step_mark_revoking(struct access_steps *steps, struct access *access)
+{
+	access->ledger->revoking = true;
+	save_intent(steps, access);
+}
+
+void ledger_step_reserve_anchor(struct access_steps *steps, struct access *access)
+{
+	access->ledger->generation++;
+	save_intent(steps, access);
 }
 
 static void ledger_closed(struct access_steps *steps, struct access *access,

@@ -12,6 +12,7 @@
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/request.h"
+#include "core/rights.h"
 
 #define MARK_ANNOTATION "credbroker.dev/mark"
 
@@ -27,8 +28,9 @@ static struct json *object_new(const char *api_version, const char *kind)
 }
 
 /* Labels are an index for people and lists; only UID and mark decide what is ours. */
-static void add_metadata(struct json *object, const struct ledger *ledger, const char *kind,
-			 const char *namespace, const char *name, const char *requested_name)
+static struct json *add_metadata(struct json *object, const struct ledger *ledger, const char *kind,
+				 const char *namespace, const char *name,
+				 const char *requested_name)
 {
 	struct json *metadata = json_add_object(object, "metadata");
 	struct json *labels = json_add_object(metadata, "labels");
@@ -48,16 +50,7 @@ static void add_metadata(struct json *object, const struct ledger *ledger, const
 	json_add_string(annotations, "credbroker.dev/request", request_key);
 	json_add_string(annotations, "credbroker.dev/requested-name", requested_name);
 	json_add_string(annotations, MARK_ANNOTATION, mark);
-}
-
-static const struct request_role *role_of(const struct request *request,
-					  const struct ledger_object *object)
-{
-	for (size_t i = 0; i < request->role_count; i++)
-		if (text_same(request->roles[i].namespace, object->namespace) &&
-		    text_same(request->roles[i].name, object->requested_name))
-			return &request->roles[i];
-	return NULL;
+	return metadata;
 }
 
 /* The server stores no empty list, so none is sent: what comes back must compare equal. */
@@ -117,8 +110,8 @@ static void add_binding(struct json *object, const struct ledger *ledger,
 	json_add_string(subject, "name", ledger->objects[0].name);
 }
 
-struct json *member_object_render(const struct ledger *ledger, size_t index,
-				  const struct request *request)
+static struct json *render(const struct ledger *ledger, size_t index, const struct rights *rights,
+			   const char *uid)
 {
 	const struct ledger_object *object = &ledger->objects[index];
 	const struct kube_resource *resource = object->resource;
@@ -126,15 +119,28 @@ struct json *member_object_render(const struct ledger *ledger, size_t index,
 		resource == &KUBE_SERVICE_ACCOUNTS ? "v1" : "rbac.authorization.k8s.io/v1",
 		resource->kind);
 
-	add_metadata(json, ledger, resource->kind, object->namespace, object->name,
-		     object->requested_name);
+	json_add_string(add_metadata(json, ledger, resource->kind, object->namespace, object->name,
+				     object->requested_name),
+			"uid", uid);
 	if (resource == &KUBE_SERVICE_ACCOUNTS)
 		json_add_bool(json, "automountServiceAccountToken", false);
 	else if (resource == &KUBE_ROLES || resource == &KUBE_CLUSTER_ROLES)
-		add_rules(json, role_of(request, object));
+		add_rules(json, rights_role(rights, object));
 	else
 		add_binding(json, ledger, object);
 	return json;
+}
+
+struct json *member_object_render(const struct ledger *ledger, size_t index,
+				  const struct rights *rights)
+{
+	return render(ledger, index, rights, NULL);
+}
+
+struct json *member_object_render_change(const struct ledger *ledger, size_t index,
+					 const struct rights *rights)
+{
+	return render(ledger, index, rights, ledger->objects[index].uid);
 }
 
 bool member_object_is_ours(const struct ledger *ledger, size_t index, const struct json *live)

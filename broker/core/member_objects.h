@@ -13,10 +13,15 @@ struct json;
 struct ledger;
 struct ledger_object;
 struct request;
+struct rights;
 
-/* Object INDEX of LEDGER as it is to be created for REQUEST. The caller's. */
+/* Object INDEX of LEDGER as it is to be created for RIGHTS. The caller's. */
 struct json *member_object_render(const struct ledger *ledger, size_t index,
-				  const struct request *request);
+				  const struct rights *rights);
+
+/* The same, to be applied to the object that is there, by its UID. The caller's. */
+struct json *member_object_render_change(const struct ledger *ledger, size_t index,
+					 const struct rights *rights);
 
 /* True when object INDEX binds a role that is not ours. */
 bool member_object_binds_existing(const struct ledger *ledger, size_t index);

@@ -14,6 +14,7 @@
 #include "core/ledger.h"
 #include "core/member_objects.h"
 #include "core/request.h"
+#include "core/rights.h"
 
 static struct ledger_object *planned_object(const struct access *access)
 {
@@ -31,6 +32,9 @@ static void call_object(struct access_steps *steps, struct access *access, enum 
 			     : kube_path_object(object->resource, object->namespace, object->name,
 						NULL, &path, &err);
 
+	if (built && verb == KUBE_APPLY)
+		built = kube_path_add_query(&path, "fieldManager", "credbroker", &err) &&
+			kube_path_add_query(&path, "force", "true", &err);
 	if (!built) {
 		access_steps_fail(steps, access, "InvalidRequest", &err);
 		return;
@@ -91,9 +95,32 @@ static void fail_to_create(struct access_steps *steps, struct access *access,
 	}
 }
 
+/* Later it is known without asking whether it is as it has to be. */
+static void note_digest(const struct access *access, struct ledger_object *object)
+{
+	const struct request_role *role =
+		access->rights ? rights_role(access->rights, object) : NULL;
+	bool binding = object->resource == &KUBE_ROLE_BINDINGS ||
+		       object->resource == &KUBE_CLUSTER_ROLE_BINDINGS;
+	char digest[DIGEST_SHORT_SIZE];
+
+	if (!role || object->resource == &KUBE_SERVICE_ACCOUNTS)
+		return;
+	rights_digest(role, binding, digest);
+	memory_free(object->digest);
+	object->digest = memory_text(digest);
+}
+
+static void note_object(struct access *access, struct ledger_object *object, const char *uid)
+{
+	memory_free(object->uid);
+	object->uid = memory_text(uid);
+	access->ledger_saved = false;
+}
+
+/* REPLY is to a write of ours, so LIVE has to be what was sent. */
 static void learn_object(struct access_steps *steps, struct access *access, const struct json *live)
 {
-	const struct request *request = access_steps_request(steps, access);
 	struct ledger_object *object = planned_object(access);
 	const char *uid = member_object_uid(live);
 	cleanup_json struct json *intended = NULL;
@@ -105,17 +132,38 @@ static void learn_object(struct access_steps *steps, struct access *access, cons
 		access_steps_fail(steps, access, "MemberUnavailable", &err);
 		return;
 	}
-	if (request) {
-		intended =
-			member_object_render(access->ledger, (size_t)access->plan.index, request);
+	if (access->rights) {
+		intended = member_object_render(access->ledger, (size_t)access->plan.index,
+						access->rights);
 		if (!member_object_is_intact(intended, live, &err)) {
 			access_steps_fail(steps, access, conflict_reason(object->resource), &err);
 			return;
 		}
 	}
-	memory_free(object->uid);
-	object->uid = memory_text(uid);
-	access->ledger_saved = false;
+	note_object(access, object, uid);
+	note_digest(access, object);
+	access_steps_succeed(steps, access);
+}
+
+/* Ours by its mark, of a write whose reply was lost: since then, something else may be wanted. */
+static void learn_existing(struct access_steps *steps, struct access *access,
+			   const struct json *live)
+{
+	struct ledger_object *object = planned_object(access);
+	const char *uid = member_object_uid(live);
+	cleanup_json struct json *intended =
+		access->rights ? member_object_render(access->ledger, (size_t)access->plan.index,
+						      access->rights)
+			       : NULL;
+	struct error ignored = {0};
+
+	if (!uid || !intended || member_object_is_intact(intended, live, &ignored)) {
+		learn_object(steps, access, live);
+		return;
+	}
+	note_object(access, object, uid);
+	memory_free(object->digest);
+	object->digest = memory_text(RIGHTS_DIGEST_NONE);
 	access_steps_succeed(steps, access);
 }
 
@@ -127,7 +175,7 @@ static void existing_object_read(struct access_steps *steps, struct access *acce
 	else if (!member_object_is_ours(access->ledger, (size_t)access->plan.index, reply->object))
 		fail_on_conflict(steps, access);
 	else
-		learn_object(steps, access, reply->object);
+		learn_existing(steps, access, reply->object);
 }
 
 static void object_created(struct access_steps *steps, struct access *access,
@@ -143,14 +191,13 @@ static void object_created(struct access_steps *steps, struct access *access,
 
 static void post_object(struct access_steps *steps, struct access *access)
 {
-	const struct request *request = access_steps_request(steps, access);
 	cleanup_json struct json *object = NULL;
 
-	if (!request) {
+	if (!access->rights) {
 		access_steps_succeed(steps, access);
 		return;
 	}
-	object = member_object_render(access->ledger, (size_t)access->plan.index, request);
+	object = member_object_render(access->ledger, (size_t)access->plan.index, access->rights);
 	call_object(steps, access, KUBE_CREATE, object, object_created);
 }
 
@@ -209,9 +256,15 @@ void member_step_create_object(struct access_steps *steps, struct access *access
 		post_object(steps, access);
 }
 
+/* While the access lives on, its record forgets what is not wanted any more. */
 static void object_is_gone(struct access_steps *steps, struct access *access)
 {
-	planned_object(access)->gone = true;
+	if (access->ending) {
+		planned_object(access)->gone = true;
+	} else {
+		ledger_remove_object(access->ledger, (size_t)access->plan.index);
+		access->ledger_saved = false;
+	}
 	access_steps_succeed(steps, access);
 }
 
@@ -260,6 +313,41 @@ static void delete_by_uid(struct access_steps *steps, struct access *access, con
 	call_object(steps, access, KUBE_DELETE, options, object_deleted);
 }
 
+/* It was deleted or replaced by hand: it is made anew, or found to be somebody else's. */
+static bool is_not_the_one(const struct kube_reply *reply)
+{
+	return reply->kube.reason == KUBE_REASON_NOT_FOUND ||
+	       reply->kube.reason == KUBE_REASON_CONFLICT;
+}
+
+static void object_applied(struct access_steps *steps, struct access *access,
+			   const struct kube_reply *reply)
+{
+	struct ledger_object *object = planned_object(access);
+
+	if (is_not_the_one(reply)) {
+		memory_free(TAKE_PTR(object->uid));
+		access_steps_succeed(steps, access);
+	} else if (reply->err) {
+		fail_to_create(steps, access, reply);
+	} else {
+		learn_object(steps, access, reply->object);
+	}
+}
+
+void member_step_apply_object(struct access_steps *steps, struct access *access)
+{
+	cleanup_json struct json *body = NULL;
+
+	if (!access->rights) {
+		access_steps_succeed(steps, access);
+		return;
+	}
+	body = member_object_render_change(access->ledger, (size_t)access->plan.index,
+					   access->rights);
+	call_object(steps, access, KUBE_APPLY, body, object_applied);
+}
+
 /* In a namespace that is not opened we made none, and a request for it must not wait there for
  * ever. Everywhere else we may always look. */
 static bool cannot_have_been_made(const struct ledger_object *object,
@@ -279,8 +367,7 @@ static void unrecorded_object_read(struct access_steps *steps, struct access *ac
 		access_steps_fail(steps, access, "RevocationFailed", reply->err);
 	} else if (reply->err || !member_object_is_ours(access->ledger, (size_t)access->plan.index,
 							reply->object)) {
-		planned_object(access)->gone = true;
-		access_steps_succeed(steps, access);
+		object_is_gone(steps, access);
 	} else {
 		delete_by_uid(steps, access, uid);
 	}

@@ -8,6 +8,7 @@ struct access_steps;
 /* Creates the plan's object. One that exists is ours (UID or mark) or a conflict, never adopted. */
 void member_step_create_object(struct access_steps *steps, struct access *access);
 /* Deletes the plan's object, by UID. One that is not ours counts as gone and stays. */
+void member_step_apply_object(struct access_steps *steps, struct access *access);
 void member_step_delete_object(struct access_steps *steps, struct access *access);
 
 #endif

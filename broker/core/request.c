@@ -9,8 +9,6 @@
 #include <base/memory.h>
 #include <base/text.h>
 
-#include "core/grant.h"
-
 static char *text_or_empty(const char *text)
 {
 	return memory_text(text ? text : "");
@@ -32,7 +30,7 @@ static bool rules_are_well_formed(const struct json *rules)
 	return true;
 }
 
-static void role_done(struct request_role *role)
+void request_role_done(struct request_role *role)
 {
 	memory_free(role->namespace);
 	memory_free(role->name);
@@ -40,8 +38,8 @@ static void role_done(struct request_role *role)
 	*role = (struct request_role){0};
 }
 
-static bool read_role(const struct json *item, bool namespaced, struct request_role *ret_role,
-		      struct error *err)
+bool request_role_read(const struct json *item, bool namespaced, struct request_role *ret_role,
+		       struct error *err)
 {
 	const char *name = json_find_string(item, "name");
 	const char *namespace = json_find_string(item, "namespace");
@@ -55,25 +53,24 @@ static bool read_role(const struct json *item, bool namespaced, struct request_r
 	if (!rules_are_well_formed(rules))
 		return error_set(err, ERROR_INVALID, "role \"%.80s\" has a rule without verbs",
 				 name);
-	if (!grant_is_acceptable(rules, err))
-		return error_wrap(err, "role \"%.80s\"", name);
 	ret_role->name = memory_text(name);
 	ret_role->namespace = namespaced ? memory_text(namespace) : NULL;
 	ret_role->rules = json_size(rules) > 0 ? json_dump(rules, &size) : NULL;
 	if (ret_role->rules && size > REQUEST_RULES_MAX) {
 		error_set(err, ERROR_INVALID, "the rules of role \"%.80s\" take more than %d bytes",
 			  name, REQUEST_RULES_MAX);
-		role_done(ret_role);
+		request_role_done(ret_role);
 		return false;
 	}
 	return true;
 }
 
-static bool role_is_repeated(const struct request *request, const struct request_role *role)
+bool request_role_is_among(const struct request_role *role, const struct request_role *roles,
+			   size_t count)
 {
-	for (size_t i = 0; i < request->role_count; i++)
-		if (text_same(request->roles[i].namespace, role->namespace) &&
-		    text_same(request->roles[i].name, role->name))
+	for (size_t i = 0; i < count; i++)
+		if (text_same(roles[i].namespace, role->namespace) &&
+		    text_same(roles[i].name, role->name))
 			return true;
 	return false;
 }
@@ -87,11 +84,11 @@ static bool read_roles(struct request *request, const struct json *list, bool na
 		if (request->role_count == REQUEST_ROLES_MAX)
 			return error_set(err, ERROR_INVALID, "more than %d roles",
 					 REQUEST_ROLES_MAX);
-		if (!read_role(json_item(list, i), namespaced, &role, err))
+		if (!request_role_read(json_item(list, i), namespaced, &role, err))
 			return false;
-		if (role_is_repeated(request, &role)) {
+		if (request_role_is_among(&role, request->roles, request->role_count)) {
 			error_set(err, ERROR_INVALID, "role \"%.80s\" is named twice", role.name);
-			role_done(&role);
+			request_role_done(&role);
 			return false;
 		}
 		request->roles[request->role_count++] = role;
@@ -169,10 +166,24 @@ static bool read_deliveries(struct request *request, const struct json *spec, st
 	return true;
 }
 
+/* What is in them is for the template engine. */
+static bool read_templates(struct request *request, const struct json *list, struct error *err)
+{
+	if (json_size(list) > REQUEST_TEMPLATES_MAX)
+		return error_set(err, ERROR_INVALID, "more than %d templates",
+				 REQUEST_TEMPLATES_MAX);
+	for (size_t i = 0; i < json_size(list); i++)
+		if (text_is_empty(json_find_string(json_item(list, i), "name")))
+			return error_set(err, ERROR_INVALID, "a template needs a name");
+	request->templates = json_size(list) > 0 ? json_dup(list) : NULL;
+	return true;
+}
+
 static bool read_spec(struct request *request, const struct json *spec, struct error *err)
 {
 	request->roles = memory_new_array(REQUEST_ROLES_MAX, sizeof(*request->roles));
 	return read_target(request, spec, err) && read_identity(request, spec, err) &&
+	       read_templates(request, json_find(spec, "templates"), err) &&
 	       read_credential(request, spec, err) && read_deliveries(request, spec, err) &&
 	       read_roles(request, json_find(spec, "roles"), true, err) &&
 	       read_roles(request, json_find(spec, "clusterRoles"), false, err);
@@ -220,10 +231,8 @@ struct request *request_read(const struct json *object, struct error *err)
 	}
 	request->status = status ? json_dump(status, &size) : NULL;
 	request->has_conditions = json_size(json_find(status, "conditions")) > 0;
-	if (!read_spec(request, json_find(object, "spec"), &invalid)) {
+	if (!read_spec(request, json_find(object, "spec"), &invalid))
 		memcpy(request->invalid, invalid.text, sizeof(request->invalid));
-		request->refused = invalid.kind == ERROR_DENIED;
-	}
 	return request;
 }
 
@@ -234,11 +243,12 @@ void request_free(void *pointer)
 	if (!request)
 		return;
 	for (size_t i = 0; i < request->role_count; i++)
-		role_done(&request->roles[i]);
+		request_role_done(&request->roles[i]);
 	for (size_t i = 0; i < request->audience_count; i++)
 		memory_free(request->audiences[i]);
 	memory_free(request->roles);
 	memory_free(request->audiences);
+	json_free(request->templates);
 	memory_free(request->key);
 	memory_free(request->namespace);
 	memory_free(request->name);

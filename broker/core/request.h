@@ -16,7 +16,7 @@ struct json;
 
 #define REQUEST_FINALIZER "credbroker.dev/revocation"
 
-/* A set of rights wanted on the member. */
+/* A set of rights wanted on the member. request_role_done() releases what it holds. */
 struct request_role {
 	char *namespace; /* NULL: a ClusterRole, bound in the whole cluster */
 	char *name;
@@ -40,6 +40,7 @@ struct request {
 	char *service_account_namespace; /* "": the default identity namespace */
 	struct request_role *roles;
 	size_t role_count;
+	struct json *templates; /* [{name, parameters}]; NULL: none are named */
 	char **audiences;
 	size_t audience_count;
 	int64_t expiration_s;
@@ -48,7 +49,6 @@ struct request {
 	char *status;                 /* JSON text as stored; NULL when absent */
 	bool has_conditions;          /* ... and it shows conditions */
 	char invalid[ERROR_TEXT_MAX]; /* why it cannot be served; "" when it can */
-	bool refused;                 /* ... because it asks for what is never granted */
 };
 
 enum {
@@ -63,6 +63,17 @@ struct request *request_read(const struct json *object, struct error *err);
 
 /* NULL is fine. Takes void * so that it serves as a store's destructor. */
 void request_free(void *request);
+
+void request_role_done(struct request_role *role);
+
+/* Reads ITEM, {name, rules}, and with NAMESPACED {namespace, name, rules}, into RET_ROLE, which is
+ * the caller's. */
+bool request_role_read(const struct json *item, bool namespaced, struct request_role *ret_role,
+		       struct error *err);
+
+/* True when ROLES hold one of ROLE's namespace and name. */
+bool request_role_is_among(const struct request_role *role, const struct request_role *roles,
+			   size_t count);
 
 /* A digest of what the credential is to be like: another one means another token. */
 void request_terms(const struct request *request, char ret_terms[DIGEST_SHORT_SIZE]);

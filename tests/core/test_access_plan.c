@@ -49,10 +49,10 @@ static const struct row issuing[] = {
 	 "acknowledged=1 request_valid=0 request_allowed=0", ACCESS_REPORT, -1, "InvalidRequest",
 	 NEVER},
 	{"without a policy it is denied", NEW, "acknowledged=1 request_allowed=0", ACCESS_REPORT,
-	 -1, "PolicyMissing", NEVER},
+	 -1, "TemplateNotAllowed", NEVER},
 	{"what is denied learns nothing of profiles", NEW,
-	 "acknowledged=1 request_allowed=0 profile_exists=0", ACCESS_REPORT, -1, "PolicyMissing",
-	 NEVER},
+	 "acknowledged=1 request_allowed=0 profile_exists=0", ACCESS_REPORT, -1,
+	 "TemplateNotAllowed", NEVER},
 	{"a missing profile is waited for", NEW, "acknowledged=1 profile_exists=0", ACCESS_REPORT,
 	 -1, "ClusterProfileNotFound", NEVER},
 	{"the profile is named before its member", NEW,
@@ -284,6 +284,34 @@ static const struct row ending[] = {
 	 "acknowledged=0 request_valid=0 request_allowed=0 profile_exists=0 destination=closed "
 	 "delivery=foreign credential_delivered=0 ledger_stored=0 intent_saved=0 ledger_saved=0",
 	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
+	{"what templates give otherwise is recorded first", ISSUED,
+	 "object_surplus=3 object_changed=1 record_outdated=1", ACCESS_AMEND_LEDGER, -1,
+	 "RecordingIntent", NEVER},
+	{"then what they no longer give is taken", ISSUED, "object_surplus=3 object_changed=1",
+	 ACCESS_DELETE_OBJECT, 3, "SettingUpAccess", NEVER},
+	{"then what they give otherwise is changed", ISSUED, "object_changed=1 object_missing=4",
+	 ACCESS_APPLY_OBJECT, 1, "SettingUpAccess", NEVER},
+	{"what is no longer allowed is confirmed first", ISSUED, "request_allowed=0",
+	 ACCESS_CONFIRM_DENIAL, -1, "Revoking", NEVER},
+	{"then recorded, after which there is no way back", ISSUED,
+	 "request_allowed=0 denial_confirmed=1", ACCESS_MARK_REVOKING, -1, "Revoking", NEVER},
+	{"also not by a policy that comes back", ISSUED, "revoking=1", ACCESS_DELETE_OBJECT, 2,
+	 "Revoking", NEVER},
+	{"a denied request that was guarded is looked for on record", ISSUED,
+	 NOTHING "request_allowed=0 ledger_exists=0 credential_delivered=0", ACCESS_LOOK_FOR_LEDGER,
+	 -1, "LookingForLedger", NEVER},
+	{"then revoked, bindings first", ISSUED, "request_allowed=0 revoking=1",
+	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
+	{"and withdrawn where its member is away", ISSUED, "request_allowed=0 revoking=1 " AWAY,
+	 ACCESS_WITHDRAW, -1, "Revoking", NEVER},
+	{"its record is closed", ISSUED,
+	 NOTHING "request_allowed=0 revoking=1 credential_delivered=0", ACCESS_CLOSE_LEDGER, -1,
+	 "Revoked", NEVER},
+	{"then it says why, and keeps its finalizer", ISSUED,
+	 NOTHING "request_allowed=0 ledger_exists=0 ledger_absent=1 credential_delivered=0",
+	 ACCESS_REPORT, -1, "TemplateNotAllowed", NEVER},
+	{"an invalid request is not taken for a denied one", ISSUED,
+	 "request_valid=0 request_allowed=0", ACCESS_REPORT, -1, "InvalidRequest", NEVER},
 	{"a token in hand is not delivered any more", ENDING, "token_in_hand=1 token_proved=1",
 	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
 };
@@ -552,8 +580,8 @@ static void access_plan_next__undoes_a_request_deleted_after_each_step(void **st
 static bool is_on_member(enum access_step step)
 {
 	return step == ACCESS_CREATE_OBJECT || step == ACCESS_CREATE_ANCHOR ||
-	       step == ACCESS_MINT || step == ACCESS_PROVE || step == ACCESS_DELETE_ANCHOR ||
-	       step == ACCESS_DELETE_OBJECT;
+	       step == ACCESS_APPLY_OBJECT || step == ACCESS_MINT || step == ACCESS_PROVE ||
+	       step == ACCESS_DELETE_ANCHOR || step == ACCESS_DELETE_OBJECT;
 }
 
 static bool is_for_the_living(enum access_step step)
@@ -562,6 +590,7 @@ static bool is_for_the_living(enum access_step step)
 	       step == ACCESS_CHECK_DESTINATION || step == ACCESS_READ_DELIVERY ||
 	       step == ACCESS_OPEN_LEDGER || step == ACCESS_SAVE_LEDGER ||
 	       step == ACCESS_CREATE_OBJECT || step == ACCESS_RESERVE_ANCHOR ||
+	       step == ACCESS_APPLY_OBJECT || step == ACCESS_AMEND_LEDGER ||
 	       step == ACCESS_CREATE_ANCHOR || step == ACCESS_MINT || step == ACCESS_PROVE ||
 	       step == ACCESS_DELIVER;
 }
@@ -576,10 +605,19 @@ static bool is_for_the_ending(enum access_step step)
 
 static const char *wrong_about_life(const struct access_facts *f, const struct access_plan *p)
 {
-	bool ends = !f->request_exists || f->request_deleting;
+	bool denied = f->revoking;
+	bool ends = !f->request_exists || f->request_deleting || denied;
 
+	if (denied && !f->request_deleting && p->step == ACCESS_REMOVE_FINALIZER)
+		return "a request that is denied may be allowed again";
 	if (ends && is_for_the_living(p->step))
 		return "a request that ends gets nothing any more";
+	if (!ends && p->step == ACCESS_DELETE_OBJECT && p->index == f->object_surplus)
+		return NULL;
+	if (!ends && p->step == ACCESS_LOOK_FOR_LEDGER && !f->request_allowed)
+		return NULL;
+	if (p->step == ACCESS_MARK_REVOKING && (f->request_allowed || !f->denial_confirmed))
+		return "only a denial that was confirmed is final";
 	if (!ends && is_for_the_ending(p->step))
 		return "a request that lives loses nothing";
 	if (!ends && p->step == ACCESS_DELETE_ANCHOR && p->index != f->anchor_superseded)
@@ -600,7 +638,8 @@ static const char *wrong_about_life(const struct access_facts *f, const struct a
 static const char *wrong_about_order(const struct access_facts *f, const struct access_plan *p)
 {
 	bool makes = p->step == ACCESS_CREATE_OBJECT || p->step == ACCESS_CREATE_ANCHOR ||
-		     p->step == ACCESS_MINT || p->step == ACCESS_DELIVER;
+		     p->step == ACCESS_APPLY_OBJECT || p->step == ACCESS_MINT ||
+		     p->step == ACCESS_DELIVER;
 	bool replaces = p->step == ACCESS_CREATE_ANCHOR || p->step == ACCESS_MINT ||
 			p->step == ACCESS_RESERVE_ANCHOR;
 	bool good =
@@ -615,7 +654,8 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 	if (makes && (f->destination != DESTINATION_OPEN || f->delivery == DELIVERY_FOREIGN ||
 		      f->delivery == DELIVERY_UNKNOWN))
 		return "nothing is made that cannot be delivered";
-	if (p->step != ACCESS_CREATE_OBJECT && makes && f->object_missing != FACT_NONE)
+	if (p->step != ACCESS_CREATE_OBJECT && p->step != ACCESS_APPLY_OBJECT && makes &&
+	    f->object_missing != FACT_NONE)
 		return "rights before the credential";
 	if (p->step == ACCESS_MINT && !f->anchor_made)
 		return "every token has an anchor of its own";
@@ -633,10 +673,17 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 static bool is_woken_by_a_change(const char *reason)
 {
 	static const char *const woken[] = {
-		"InvalidRequest",         "GrantRefused",         "PolicyMissing",
-		"ClusterProfileNotFound", "MemberAccessNotFound", "MemberAccessConflict",
-		"MemberAccessRefused",    "MemberConnecting",     "MemberUnreachable",
-		"MemberChanged",          "RevocationPending",    "Revoked",
+		"InvalidRequest",
+		"TemplateNotAllowed",
+		"ClusterProfileNotFound",
+		"MemberAccessNotFound",
+		"MemberAccessConflict",
+		"MemberAccessRefused",
+		"MemberConnecting",
+		"MemberUnreachable",
+		"MemberChanged",
+		"RevocationPending",
+		"Revoked",
 	};
 
 	for (size_t i = 0; i < sizeof(woken) / sizeof(woken[0]); i++)
@@ -665,13 +712,16 @@ static const char *wrong_about_waiting(const struct access_facts *f, const struc
 static const char *wrong_about_form(const struct access_facts *f, const struct access_plan *p)
 {
 	bool has_index = p->step == ACCESS_CREATE_OBJECT || p->step == ACCESS_DELETE_OBJECT ||
-			 p->step == ACCESS_DELETE_ANCHOR;
+			 p->step == ACCESS_APPLY_OBJECT || p->step == ACCESS_DELETE_ANCHOR;
 
 	if (has_index != (p->index != FACT_NONE))
 		return "an index for the steps that say so";
 	if (p->step == ACCESS_CREATE_OBJECT && p->index != f->object_missing)
 		return "what is missing is made";
-	if (p->step == ACCESS_DELETE_OBJECT && p->index != f->object_standing)
+	if (p->step == ACCESS_APPLY_OBJECT && p->index != f->object_changed)
+		return "the role that changed is applied";
+	if (p->step == ACCESS_DELETE_OBJECT && p->index != f->object_standing &&
+	    p->index != f->object_surplus)
 		return "what stands is deleted";
 	if (!isupper((unsigned char)p->reason[0]) ||
 	    strspn(p->reason, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") !=

@@ -72,6 +72,7 @@ static int setup(void **state)
 		.access = access,
 		.request = request,
 		.request_allowed = true,
+		.denial = "PolicyMissing",
 		.profile_exists = true,
 		.member = {.state = MEMBER_READY, .uid = "cluster-1"},
 		.destination = DESTINATION_OPEN,
@@ -224,7 +225,8 @@ static void access_status_render__is_not_ready_when_nothing_is_granted_any_more(
 {
 	(void)state;
 	view.request_allowed = false;
-	assert_condition("Ready", "False PolicyMissing: no policy allows this request");
+	view.denial_confirmed = true;
+	assert_condition("Ready", "False Revoking: the access is being revoked");
 	assert_condition("AuthTokenRequestValid", "Unknown Pending: ");
 	view.request_allowed = true;
 	view.member.uid = "cluster-2";
@@ -236,15 +238,38 @@ static void access_status_render__is_not_ready_when_nothing_is_granted_any_more(
 	assert_condition("Ready", "False WithdrawalFailed: no answer");
 }
 
+static void access_status_render__tells_what_is_denied(void **state)
+{
+	(void)state;
+	ledger_free(TAKE_PTR(access->ledger));
+	access->ledger_absent = true;
+	view.request_allowed = false;
+	view.denial = access->permission.reason = "RoleNotAllowed";
+	snprintf(access->permission.text, sizeof(access->permission.text), "admin is not allowed");
+	assert_condition("Ready", "False RoleNotAllowed: admin is not allowed");
+	assert_condition("AuthTokenRequestValid", "Unknown Pending: ");
+	view.profile_exists = false; /* who is denied does not learn that */
+	assert_condition("Ready", "False RoleNotAllowed: admin is not allowed");
+	assert_condition("AuthTokenRequestValid", "Unknown Pending: ");
+}
+
+static void access_status_render__stays_ready_while_templates_cannot_be_filled(void **state)
+{
+	(void)state;
+	access->rights_problem = "TemplateNotFound";
+	error_set(&access->rights_error, ERROR_NOT_FOUND, "there is no RBACTemplate jobs");
+	assert_condition("Ready", "True Issued: the credential works");
+	access->delivery = DELIVERY_MISSING;
+	assert_condition("Ready", "False TemplateNotFound: there is no RBACTemplate jobs");
+	assert_condition("AuthTokenRequestValid", "True Valid: ");
+}
+
 static void access_status_render__repeats_why_a_request_is_wrong(void **state)
 {
 	(void)state;
 	snprintf(request->invalid, sizeof(request->invalid), "a role is named twice");
 	assert_condition("Ready", "False InvalidRequest: a role is named twice");
 	assert_condition("AuthTokenRequestValid", "False InvalidRequest: a role is named twice");
-	request->refused = true;
-	assert_condition("Ready", "False GrantRefused: a role is named twice");
-	assert_condition("AuthTokenRequestValid", "False GrantRefused: a role is named twice");
 }
 
 static void access_status_render__adds_what_the_executor_knows(void **state)
@@ -402,6 +427,20 @@ static void access_status_sentence__is_there_for_what_is_waited_for(void **state
 	assert_null(access_status_sentence("Nonsense"));
 }
 
+static void access_status_sentence__is_there_for_every_denial(void **state)
+{
+	static const char *const reasons[] = {
+		"PolicyMissing",      "IdentityNotAllowed", "TemplateNotAllowed",
+		"RulesNotAllowed",    "RoleNotAllowed",     "NamespaceProtected",
+		"AudienceNotAllowed", "LifetimeNotAllowed", "FormatNotAllowed",
+		"TemplateNotFound",   "TemplateInvalid",    "DestinationNotAllowed",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		assert_non_null(access_status_sentence(reasons[i]));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -413,6 +452,8 @@ int main(void)
 		TEST(access_status_render__stays_ready_while_the_renewal_fails),
 		TEST(access_status_render__stays_ready_while_the_member_is_away),
 		TEST(access_status_render__is_not_ready_when_nothing_is_granted_any_more),
+		TEST(access_status_render__tells_what_is_denied),
+		TEST(access_status_render__stays_ready_while_templates_cannot_be_filled),
 		TEST(access_status_render__repeats_why_a_request_is_wrong),
 		TEST(access_status_render__adds_what_the_executor_knows),
 		TEST(access_status_render__names_the_object_that_failed),
@@ -422,6 +463,7 @@ int main(void)
 		TEST(access_status_render__does_not_change_while_nothing_happens),
 		TEST(access_status_render__is_legal_whatever_the_facts),
 		TEST(access_status_sentence__is_there_for_what_is_waited_for),
+		TEST(access_status_sentence__is_there_for_every_denial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include "broker/core/access_steps.h"
 #include "broker/core/cluster_profile.h"
 #include "broker/core/destinations.h"
+#include "broker/core/hub_state.h"
 #include "broker/core/ledger.h"
 #include "broker/core/request.h"
 #include "broker/core/store.h"
@@ -40,9 +41,9 @@ static const struct access_settings settings = {
 	.hub_id = "hub-1",
 	.namespace = "credbroker-system",
 	.identity_namespace = "credbroker-identities",
-	.allow_all_requests = true,
 };
 
+static struct hub_state seen;
 static struct access_steps steps;
 
 static void step_ended(void *context, struct access *ended_access)
@@ -51,6 +52,13 @@ static void step_ended(void *context, struct access *ended_access)
 	assert_ptr_equal(ended_access, access);
 	assert_false(access->busy);
 	ended++;
+}
+
+static void put_back(void *context, const struct kube_resource *resource, const char *key,
+		     const struct json *object)
+{
+	(void)context;
+	hub_state_put(&seen, resource, key, object);
 }
 
 static void hear(void *context, const struct access_news *news)
@@ -69,11 +77,13 @@ static int setup(void **state)
 	port = scripted_port_new();
 	scripted_port_set_member(port, "fleet-system/member-1",
 				 &(struct member_facts){.state = MEMBER_READY, .uid = "cluster-1"});
-	requests = store_new(request_free);
-	profiles = store_new(cluster_profile_free);
+	hub_state_init(&seen);
+	requests = seen.requests;
+	profiles = seen.profiles;
 	access = access_new("request-1", "team-a/reader");
 	access->profile_key = memory_text("fleet-system/member-1");
 	access->ledger = sample_request_ledger(request);
+	access->rights = sample_request_rights(request);
 	access->ledger->resource_version = memory_text("7");
 	store_put(requests, "team-a/reader", request);
 	ended = 0;
@@ -83,10 +93,10 @@ static int setup(void **state)
 		.executor = scripted_port_executor(port),
 		.clock = &clock_.clock,
 		.settings = &settings,
-		.requests = requests,
-		.profiles = profiles,
+		.seen = &seen,
 		.destinations = destinations_new(),
 		.ended = step_ended,
+		.found = put_back,
 		.tell = hear,
 	};
 	return 0;
@@ -98,8 +108,7 @@ static int teardown(void **state)
 	scripted_port_free(port);
 	destinations_free(steps.destinations);
 	access_free(access);
-	store_free(requests);
-	store_free(profiles);
+	hub_state_done(&seen);
 	return 0;
 }
 
@@ -302,6 +311,7 @@ static void prepare_for_any_step(void)
 	anchor->jti = memory_text("jti");
 	access->ledger->objects[0].uid = memory_text("account-1");
 	access->open_generation = 1;
+	access->ending = true;
 	access->token.secret = secret_from_bytes("a.b.c", 5);
 	access->token.generation = 1;
 	access->delivery = DELIVERY_MISSING;
@@ -311,7 +321,7 @@ static void prepare_for_any_step(void)
 static void play(enum access_step step, const struct reply *first, const struct reply *then)
 {
 	bool has_index = step == ACCESS_CREATE_OBJECT || step == ACCESS_DELETE_OBJECT ||
-			 step == ACCESS_DELETE_ANCHOR;
+			 step == ACCESS_DELETE_ANCHOR || step == ACCESS_APPLY_OBJECT;
 
 	prepare_for_any_step();
 	start(step, has_index ? 0 : FACT_NONE);
@@ -348,6 +358,7 @@ static void access_steps__believe_no_foreign_object(void **state)
 
 	(void)state;
 	memory_free(TAKE_PTR(access->ledger->objects[0].uid));
+	access->ending = true;
 	start(ACCESS_CREATE_OBJECT, 0);
 	answer(taken.status, taken.reason, NULL);
 	answer(foreign->status, foreign->reason, foreign->object);

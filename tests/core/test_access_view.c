@@ -14,6 +14,7 @@
 #include "broker/core/access_view.h"
 #include "broker/core/ledger.h"
 #include "broker/core/request.h"
+#include "broker/core/rights.h"
 #include "broker/core/store.h"
 #include "support/sample_request.h"
 
@@ -90,7 +91,7 @@ static void access_view_facts__of_an_issued_request(void **state)
 	assert_true(f.request_exists && f.request_valid && f.request_allowed &&
 		    f.finalizer_present);
 	assert_true(f.acknowledged && f.profile_exists && f.member_is_recorded_one);
-	assert_false(f.request_gone || f.request_deleting || f.request_refused);
+	assert_false(f.request_gone || f.request_deleting);
 	assert_true(f.ledger_exists && f.ledger_stored && f.ledger_saved && f.intent_saved);
 	assert_int_equal(f.member, MEMBER_READY);
 	assert_int_equal(f.destination, DESTINATION_OPEN);
@@ -318,6 +319,140 @@ static void access_view_facts__knows_tokens_times_and_failures(void **state)
 	assert_false(facts().ledger_saved || facts().intent_saved);
 }
 
+/* The request wants its roles with CHANGES now. */
+static void want(const char *changes)
+{
+	struct request *wanted = sample_request(changes);
+
+	rights_free(access->rights);
+	access->rights = sample_request_rights(wanted);
+	request_free(wanted);
+}
+
+/* As if each object were made for what is wanted now. */
+static void note_digests(void)
+{
+	for (size_t i = 1; i < access->ledger->object_count; i++) {
+		struct ledger_object *object = &access->ledger->objects[i];
+		char digest[DIGEST_SHORT_SIZE];
+
+		rights_digest(rights_role(access->rights, object), i >= 2, digest);
+		memory_free(object->digest);
+		object->digest = memory_text(digest);
+	}
+}
+
+#define OTHER_RULES                                                                                \
+	"{'spec':{'roles':[{'namespace':'apps','name':'pod-reader','rules':["                      \
+	"{'apiGroups':[''],'resources':['pods'],'verbs':['get']}]}]}}"
+
+static void access_view_facts__finds_nothing_to_change_where_all_is_as_wanted(void **state)
+{
+	struct access_facts f;
+
+	(void)state;
+	want("{}");
+	note_digests();
+	f = facts();
+	assert_int_equal(f.object_surplus, FACT_NONE);
+	assert_int_equal(f.object_changed, FACT_NONE);
+	assert_false(f.record_outdated);
+}
+
+/* What is wanted is not known: what was made stays as it is. */
+static void access_view_facts__changes_nothing_without_rights(void **state)
+{
+	struct access_facts f;
+
+	(void)state;
+	access->rights_problem = "TemplateNotFound";
+	f = facts();
+	assert_string_equal(f.rights_problem, "TemplateNotFound");
+	assert_int_equal(f.object_surplus, FACT_NONE);
+	assert_int_equal(f.object_changed, FACT_NONE);
+	assert_false(f.record_outdated);
+}
+
+static void access_view_facts__finds_what_is_not_wanted_bindings_first(void **state)
+{
+	(void)state;
+	want("{'spec':{'roles':null}}");
+	assert_int_equal(facts().object_surplus, 2);
+	want("{'spec':{'roles':null,'clusterRoles':null}}");
+	assert_int_equal(facts().object_surplus, 3);
+	want("{'spec':{'clusterRoles':null}}");
+	assert_int_equal(facts().object_surplus, 3);
+	ledger_remove_object(access->ledger, 3);
+	assert_int_equal(facts().object_surplus, FACT_NONE);
+	want("{'spec':{'roles':null}}");
+	ledger_remove_object(access->ledger, 2);
+	assert_int_equal(facts().object_surplus, 1);
+	ledger_remove_object(access->ledger, 1);
+	assert_int_equal(facts().object_surplus, FACT_NONE);
+}
+
+/* A roleRef cannot be changed. */
+static void access_view_facts__binds_anew_where_a_role_was_made_or_is_no_more(void **state)
+{
+	(void)state;
+	want("{}");
+	note_digests();
+	want("{'spec':{'roles':[{'namespace':'apps','name':'pod-reader'}]}}");
+	assert_int_equal(facts().object_surplus, 2);
+	ledger_remove_object(access->ledger, 2);
+	assert_int_equal(facts().object_surplus, 1);
+	ledger_remove_object(access->ledger, 1);
+	assert_int_equal(facts().object_surplus, FACT_NONE);
+	assert_true(facts().record_outdated);
+}
+
+static void access_view_facts__finds_the_role_whose_rules_are_others(void **state)
+{
+	struct ledger_object *role = &access->ledger->objects[1];
+
+	(void)state;
+	want("{}");
+	note_digests();
+	want(OTHER_RULES);
+	assert_int_equal(facts().object_changed, 1);
+	assert_int_equal(facts().object_surplus, FACT_NONE);
+	assert_false(facts().record_outdated);
+	memory_free(TAKE_PTR(role->uid)); /* it is made as it is wanted now */
+	assert_int_equal(facts().object_changed, FACT_NONE);
+	role->uid = memory_text("role-1");
+	memory_free(TAKE_PTR(role->digest)); /* a record of before there were digests */
+	assert_int_equal(facts().object_changed, FACT_NONE);
+	note_digests();
+	assert_int_equal(facts().object_changed, FACT_NONE);
+}
+
+static void access_view_facts__knows_what_is_not_on_record_yet(void **state)
+{
+	(void)state;
+	want("{'spec':{'clusterRoles':[{'name':'view'},{'name':'edit'}]}}");
+	assert_true(facts().record_outdated);
+	assert_int_equal(facts().object_missing, FACT_NONE);
+	ledger_extend(access->ledger, access->rights);
+	assert_false(facts().record_outdated);
+	assert_int_equal(facts().object_missing, 4);
+}
+
+static void access_view_facts__repeats_the_denial(void **state)
+{
+	struct access_facts f = facts();
+
+	(void)state;
+	assert_false(f.denial_confirmed);
+	assert_null(f.denial);
+	view.request_allowed = false;
+	view.denial_confirmed = true;
+	view.denial = "PolicyMissing";
+	f = facts();
+	assert_false(f.request_allowed);
+	assert_true(f.denial_confirmed);
+	assert_string_equal(f.denial, "PolicyMissing");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -337,6 +472,13 @@ int main(void)
 		TEST(access_view_facts__compares_the_token_with_what_is_asked_for),
 		TEST(access_view_facts__looks_at_a_foreign_secret_again),
 		TEST(access_view_facts__knows_tokens_times_and_failures),
+		TEST(access_view_facts__finds_nothing_to_change_where_all_is_as_wanted),
+		TEST(access_view_facts__changes_nothing_without_rights),
+		TEST(access_view_facts__finds_what_is_not_wanted_bindings_first),
+		TEST(access_view_facts__binds_anew_where_a_role_was_made_or_is_no_more),
+		TEST(access_view_facts__finds_the_role_whose_rules_are_others),
+		TEST(access_view_facts__knows_what_is_not_on_record_yet),
+		TEST(access_view_facts__repeats_the_denial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

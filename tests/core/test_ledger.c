@@ -17,6 +17,7 @@
 #include "broker/core/kube_path.h"
 #include "broker/core/ledger.h"
 #include "broker/core/request.h"
+#include "broker/core/rights.h"
 #include "support/json_pattern.h"
 #include "support/sample_request.h"
 
@@ -381,6 +382,132 @@ static void ledger_mark__differs_with_every_part(void **state)
 	ledger_free(ledger);
 }
 
+/* The rights of a request with these ROLES; the caller's. */
+static struct rights *rights_of(const char *roles)
+{
+	cleanup_text struct text changes = text_with_max(4096);
+	struct request *request;
+	struct rights *rights;
+
+	text_appendf(&changes, "{'spec':{%s}}", roles);
+	request = sample_request(text_chars(&changes));
+	rights = sample_request_rights(request);
+	request_free(request);
+	return rights;
+}
+
+static struct ledger *ledger_of(const char *roles)
+{
+	cleanup_text struct text changes = text_with_max(4096);
+
+	text_appendf(&changes, "{'spec':{%s}}", roles);
+	return new_ledger(text_chars(&changes));
+}
+
+struct cover_row {
+	const char *sentence;
+	const char *recorded, *wanted;
+	size_t added; /* objects; 0: all are on record */
+};
+
+static const struct cover_row cover_rows[] = {
+	{"the same", "'roles':null,'clusterRoles':[{'name':'c'," RULES "}]",
+	 "'roles':null,'clusterRoles':[{'name':'c'," RULES "}]", 0},
+	{"other rules", "'roles':null,'clusterRoles':[{'name':'c'," RULES "}]",
+	 "'roles':null,'clusterRoles':[{'name':'c','rules':[{'verbs':['list']}]}]", 0},
+	{"less", "'roles':null,'clusterRoles':[{'name':'c'," RULES "},{'name':'d'}]",
+	 "'roles':null,'clusterRoles':[{'name':'d'}]", 0},
+	{"nothing", "'roles':null,'clusterRoles':[{'name':'c'}]",
+	 "'roles':null,'clusterRoles':null", 0},
+	{"another existing role", "'roles':null,'clusterRoles':[{'name':'c'}]",
+	 "'roles':null,'clusterRoles':[{'name':'c'},{'name':'d'}]", 1},
+	{"another role with rules", "'roles':null,'clusterRoles':null",
+	 "'roles':null,'clusterRoles':[{'name':'c'," RULES "}]", 2},
+	{"an existing one gets rules", "'roles':null,'clusterRoles':[{'name':'c'}]",
+	 "'roles':null,'clusterRoles':[{'name':'c'," RULES "}]", 1},
+	{"one in a namespace is another", "'roles':null,'clusterRoles':[{'name':'c'," RULES "}]",
+	 "'clusterRoles':null,'roles':[{'namespace':'a','name':'c'," RULES "}]", 2},
+	{"and in another namespace too",
+	 "'clusterRoles':null,'roles':[{'namespace':'a','name':'c'}]",
+	 "'clusterRoles':null,'roles':[{'namespace':'b','name':'c'}]", 1},
+};
+
+static void ledger_extend__adds_what_is_not_on_record(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cover_rows) / sizeof(cover_rows[0]); i++) {
+		const struct cover_row *row = &cover_rows[i];
+		struct ledger *ledger = ledger_of(row->recorded);
+		struct rights *rights = rights_of(row->wanted);
+		size_t count = ledger->object_count;
+		bool covered = ledger_covers(ledger, rights);
+
+		ledger_extend(ledger, rights);
+		if (covered != (row->added == 0) || ledger->object_count != count + row->added ||
+		    !ledger_covers(ledger, rights))
+			fail_msg("%s: %zu more", row->sentence, ledger->object_count - count);
+		rights_free(rights);
+		ledger_free(ledger);
+	}
+}
+
+static void ledger_extend__keeps_what_is_made_and_adds_behind_it(void **state)
+{
+	struct ledger *ledger = ledger_of("'roles':null,'clusterRoles':[{'name':'c'}]");
+	struct rights *rights = rights_of("'roles':null,'clusterRoles':[{'name':'d'," RULES "}]");
+
+	(void)state;
+	ledger->objects[1].uid = memory_text("binding-1");
+	ledger_extend(ledger, rights);
+	assert_int_equal(ledger->object_count, 4);
+	assert_string_equal(ledger->objects[1].uid, "binding-1");
+	assert_object(ledger, 2, &KUBE_CLUSTER_ROLES, NULL, "credbroker-d-");
+	assert_object(ledger, 3, &KUBE_CLUSTER_ROLE_BINDINGS, NULL, "credbroker-d-");
+	assert_null(ledger->objects[3].digest);
+	rights_free(rights);
+	ledger_free(ledger);
+}
+
+static void ledger_remove_object__keeps_the_others_in_order(void **state)
+{
+	struct ledger *ledger =
+		ledger_of("'roles':null,'clusterRoles':[{'name':'c'," RULES "},{'name':'d'}]");
+
+	(void)state;
+	ledger->objects[1].uid = memory_text("role-1");
+	ledger->objects[1].digest = memory_text("digest-1");
+	ledger_remove_object(ledger, 1);
+	assert_int_equal(ledger->object_count, 3);
+	assert_object(ledger, 0, &KUBE_SERVICE_ACCOUNTS, "credbroker-identities", "reader");
+	assert_object(ledger, 1, &KUBE_CLUSTER_ROLE_BINDINGS, NULL, "credbroker-c-");
+	assert_object(ledger, 2, &KUBE_CLUSTER_ROLE_BINDINGS, NULL, "credbroker-d-");
+	ledger_remove_object(ledger, 2);
+	assert_int_equal(ledger->object_count, 2);
+	assert_object(ledger, 1, &KUBE_CLUSTER_ROLE_BINDINGS, NULL, "credbroker-c-");
+	ledger_free(ledger);
+}
+
+static void ledger_read__reads_back_policy_and_digests(void **state)
+{
+	struct ledger *ledger = new_ledger("{}");
+	struct ledger *copy;
+
+	(void)state;
+	ledger->resource_version = memory_text("7");
+	copy = ledger_dup(ledger);
+	assert_null(copy->policy);
+	assert_null(copy->objects[1].digest);
+	ledger_free(copy);
+	ledger->policy = memory_text("sample");
+	ledger->objects[1].digest = memory_text("digest-1");
+	copy = ledger_dup(ledger);
+	assert_string_equal(copy->policy, "sample");
+	assert_string_equal(copy->objects[1].digest, "digest-1");
+	assert_null(copy->objects[2].digest);
+	ledger_free(copy);
+	ledger_free(ledger);
+}
+
 static void ledger_free__takes_nothing(void **state)
 {
 	(void)state;
@@ -401,6 +528,10 @@ int main(void)
 		cmocka_unit_test(ledger_has_token__counts_tokens_not_anchors),
 		cmocka_unit_test(ledger_names__differ_with_hub_request_generation_and_nonce),
 		cmocka_unit_test(ledger_mark__differs_with_every_part),
+		cmocka_unit_test(ledger_extend__adds_what_is_not_on_record),
+		cmocka_unit_test(ledger_extend__keeps_what_is_made_and_adds_behind_it),
+		cmocka_unit_test(ledger_remove_object__keeps_the_others_in_order),
+		cmocka_unit_test(ledger_read__reads_back_policy_and_digests),
 		cmocka_unit_test(ledger_free__takes_nothing),
 	};
 

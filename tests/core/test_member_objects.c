@@ -18,10 +18,12 @@
 #include "broker/core/ledger.h"
 #include "broker/core/member_objects.h"
 #include "broker/core/request.h"
+#include "broker/core/rights.h"
 #include "support/json_pattern.h"
 #include "support/sample_request.h"
 
 static struct request *request;
+static struct rights *rights;
 static struct ledger *ledger;
 
 static int setup(void **state)
@@ -34,6 +36,7 @@ static int setup(void **state)
 		"{'nonResourceURLs':['/"
 		"metrics'],'verbs':['get'],'apiGroups':null}]},{'name':'view'}],"
 		"'credential':{'audiences':['vault','kube'],'expirationSeconds':1200}}}");
+	rights = sample_request_rights(request);
 	ledger = sample_request_ledger(request);
 	return 0;
 }
@@ -42,6 +45,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	request_free(request);
+	rights_free(rights);
 	ledger_free(ledger);
 	return 0;
 }
@@ -59,7 +63,7 @@ static void assert_matches(const struct json *object, const char *pattern)
 
 static void assert_object(size_t index, const char *pattern)
 {
-	cleanup_json struct json *object = member_object_render(ledger, index, request);
+	cleanup_json struct json *object = member_object_render(ledger, index, rights);
 
 	assert_matches(object, pattern);
 }
@@ -89,8 +93,8 @@ static void member_object_render__makes_roles_with_the_rules_asked_for(void **st
 
 static void member_object_render__binds_derived_roles_and_existing_ones(void **state)
 {
-	cleanup_json struct json *binding = member_object_render(ledger, ROLE_BINDING, request);
-	cleanup_json struct json *metrics = member_object_render(ledger, METRICS_BINDING, request);
+	cleanup_json struct json *binding = member_object_render(ledger, ROLE_BINDING, rights);
+	cleanup_json struct json *metrics = member_object_render(ledger, METRICS_BINDING, rights);
 
 	(void)state;
 	assert_matches(binding,
@@ -119,7 +123,7 @@ static void member_object_render__marks_everything(void **state)
 	(void)state;
 	for (size_t i = 0; i < OBJECTS; i++) {
 		const struct ledger_object *object = &ledger->objects[i];
-		cleanup_json struct json *json = member_object_render(ledger, i, request);
+		cleanup_json struct json *json = member_object_render(ledger, i, rights);
 		char mark[DIGEST_SHORT_SIZE];
 
 		ledger_mark(ledger, object->resource->kind, object->namespace, object->name, mark);
@@ -141,8 +145,8 @@ static void member_object_render__gives_the_same_bytes_for_the_same_input(void *
 {
 	(void)state;
 	for (size_t i = 0; i < OBJECTS; i++) {
-		cleanup_json struct json *one = member_object_render(ledger, i, request);
-		cleanup_json struct json *other = member_object_render(ledger, i, request);
+		cleanup_json struct json *one = member_object_render(ledger, i, rights);
+		cleanup_json struct json *other = member_object_render(ledger, i, rights);
 
 		assert_true(json_equal(one, other));
 	}
@@ -150,7 +154,7 @@ static void member_object_render__gives_the_same_bytes_for_the_same_input(void *
 
 static struct json *live_object(size_t index, const char *changes)
 {
-	cleanup_json struct json *rendered = member_object_render(ledger, index, request);
+	cleanup_json struct json *rendered = member_object_render(ledger, index, rights);
 	cleanup_json struct json *patch = json_pattern_parse(changes);
 
 	return json_pattern_merge(rendered, patch);
@@ -223,7 +227,7 @@ static void member_object_is_intact__compares_what_gives_rights(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		cleanup_json struct json *intended =
-			member_object_render(ledger, rows[i].index, request);
+			member_object_render(ledger, rows[i].index, rights);
 		cleanup_json struct json *live = live_object(rows[i].index, rows[i].changes);
 		struct error err = {0};
 		bool intact = member_object_is_intact(intended, live, &err);

@@ -37,7 +37,7 @@ static void request_read__projects_what_was_asked_for(void **state)
 
 	(void)state;
 	assert_string_equal(request->invalid, "");
-	assert_false(request->refused || request->deleting || request->has_conditions);
+	assert_false(request->deleting || request->has_conditions);
 	assert_string_equal(request->key, "team-a/reader");
 	assert_string_equal(request->namespace, "team-a");
 	assert_string_equal(request->name, "reader");
@@ -210,22 +210,9 @@ static void request_read__says_why_it_cannot_be_served(void **state)
 		request = sample_request(changes);
 		if (strcmp(request->invalid, rows[i].invalid) != 0)
 			fail_msg("%s: %s", rows[i].spec, request->invalid);
-		assert_false(request->refused);
 		assert_string_equal(request->key, "team-a/reader");
 		request_free(request);
 	}
-}
-
-static void request_read__tells_what_is_never_granted_from_what_is_wrong(void **state)
-{
-	struct request *request =
-		sample_request("{'spec':{'clusterRoles':[{'name':'all','rules':[{'apiGroups':['*'],"
-			       "'resources':['*'],'verbs':['*']}]}]}}");
-
-	(void)state;
-	assert_true(request->refused);
-	assert_non_null(strstr(request->invalid, "role \"all\": "));
-	request_free(request);
 }
 
 /* As many roles as there may be, and one more. */
@@ -390,7 +377,6 @@ int main(void)
 		cmocka_unit_test(request_read__sees_deletion_and_status),
 		cmocka_unit_test(request_read__refuses_an_object_that_nobody_can_be_told_of),
 		cmocka_unit_test(request_read__says_why_it_cannot_be_served),
-		cmocka_unit_test(request_read__tells_what_is_never_granted_from_what_is_wrong),
 		cmocka_unit_test(request_read__takes_forty_roles_and_no_more),
 		cmocka_unit_test(request_read__caps_the_rules_of_a_role),
 		cmocka_unit_test(request_read__serves_what_the_clients_of_every_variant_sent),

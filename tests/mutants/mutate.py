@@ -122,7 +122,8 @@ class Tree:
     @staticmethod
     def run(*command, check=False, seconds=BUILD_SECONDS):
         return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=check, timeout=seconds)
+                              stderr=subprocess.STDOUT, text=True, errors="replace",
+                              check=check, timeout=seconds)
 
     def programs(self, regex):
         done = self.run("ctest", "--test-dir", self.build, "-R", regex, "--show-only=json-v1",

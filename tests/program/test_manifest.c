@@ -125,7 +125,8 @@ static void manifest_print_member__gives_these_rights_and_no_others(void **state
 		"ClusterRole /credbroker-member\n"
 		"  namespaces get kube-system\n" RBAC
 		"roles,rolebindings,clusterroles,clusterrolebindings get,create,delete \n" RBAC
-		"clusterroles bind view\n" RBAC "clusterroles bind system:node-reader\n"
+		"roles,clusterroles patch \n" RBAC "clusterroles bind view\n" RBAC
+		"clusterroles bind system:node-reader\n"
 		"ClusterRoleBinding /credbroker-member: ClusterRole credbroker-member "
 		"to broker-system/broker\n"
 		"ClusterRoleBinding /credbroker-may-grant:reader: ClusterRole reader "
@@ -172,6 +173,8 @@ static void manifest_print_hub__gives_these_rights_and_no_others(void **state)
 		      " multicluster.x-k8s.io authtokenrequests get,list,watch,patch \n"
 		      " multicluster.x-k8s.io authtokenrequests/status patch \n"
 		      " multicluster.x-k8s.io clusterprofiles get,list,watch \n"
+		      " credbroker.dev accesspolicies,rbactemplates get,list,watch \n"
+		      "  namespaces get,list,watch \n"
 		      " events.k8s.io events create \n"
 		      "ClusterRoleBinding /credbroker-hub: ClusterRole credbroker-hub "
 		      "to broker-system/broker\n"

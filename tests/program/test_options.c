@@ -81,8 +81,8 @@ static const struct refusal refusals[] = {
 	 "--service-account-directory: \"var\" is no absolute path"},
 	{CONTROLLER_FLAGS, "--hub-id Hub",
 	 "--hub-id: \"Hub\" is no hub id: lower-case letters, digits and '-', at most 40"},
-	{CONTROLLER_FLAGS, "--allow-all-requests=yes", "--allow-all-requests takes no value"},
-	{CONTROLLER_FLAGS, "--allow-all-requests yes", "unknown argument yes"},
+	{CONTROLLER_FLAGS, "--debug=yes", "--debug takes no value"},
+	{CONTROLLER_FLAGS, "--debug yes", "unknown argument yes"},
 	{CONTROLLER_FLAGS, "--debug=", "--debug takes no value"},
 	{CONTROLLER_FLAGS, "--allow-loopback-members=1", "--allow-loopback-members takes no value"},
 	{MEMBER_RBAC_FLAGS, "--may-grant ''", "--may-grant: \"\" is no ClusterRole name"},
@@ -144,7 +144,7 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	if (!parse(CONTROLLER_FLAGS,
 		   "--kubeconfig hub.yaml --service-account-directory /pod --namespace system "
 		   "--hub-id=hub-7 --identity-namespace ids --profile-namespace=fleet "
-		   "--allow-all-requests --allow-loopback-members --debug",
+		   "--allow-loopback-members --debug",
 		   &options, &err))
 		fail_msg("%s", err.text);
 	assert_string_equal(options.kubeconfig, "hub.yaml");
@@ -153,7 +153,7 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	assert_string_equal(options.hub_id, "hub-7");
 	assert_string_equal(options.identity_namespace, "ids");
 	assert_string_equal(options.profile_namespace, "fleet");
-	assert_true(options.allow_all_requests && options.allow_loopback_members && options.debug);
+	assert_true(options.allow_loopback_members && options.debug);
 }
 
 static void options_parse__takes_repeatable_flags_in_order(void **state)

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -67,7 +68,7 @@ def access_object(profile, text, secret=None, namespace=PROFILES, **data):
 class Broker:
     """One controller process."""
 
-    def __init__(self, fleet, hub_server, *flags, allow_all=True, loopback=True):
+    def __init__(self, fleet, hub_server, *flags, loopback=True):
         self.fleet = fleet
         self.log_path = pathlib.Path(fleet.scratch) / f"broker-{len(fleet.brokers)}.log"
         config = pathlib.Path(fleet.scratch) / f"hub-{len(fleet.brokers)}.kubeconfig"
@@ -75,8 +76,6 @@ class Broker:
         config.chmod(0o600)
         command = [CREDBROKER, "controller", "--kubeconfig", str(config), "--namespace", OWN,
                    *flags]
-        if allow_all:
-            command.append("--allow-all-requests")
         if loopback:
             command.append("--allow-loopback-members")
         with open(self.log_path, "wb") as log:
@@ -122,6 +121,66 @@ class Broker:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Policy:
+    """The AccessPolicy of tests that are not about policies: any rules but the dangerous ones, and
+    those existing roles, identities and audiences that were asked for so far, since none of them
+    has a wildcard."""
+
+    NAME = "everything"
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.cluster_roles = {BINDABLE}
+        self.roles = set()
+        self.identities = {IDENTITIES}
+        self.audiences = set()
+        self.templates = []
+        self.withdrawn = False
+        self.apply()
+
+    def allow(self, spec):
+        """Grows so that it allows SPEC, unless it was withdrawn."""
+        before = self.body()
+        self.cluster_roles |= {role["name"] for role in spec.get("clusterRoles") or []
+                               if not role.get("rules")}
+        self.roles |= {(role["namespace"], role["name"]) for role in spec.get("roles") or []
+                       if not role.get("rules")}
+        if spec.get("serviceAccountNamespace"):
+            self.identities.add(spec["serviceAccountNamespace"])
+        self.audiences |= set((spec.get("credential") or {}).get("audiences") or [])
+        if self.body() != before and not self.withdrawn:
+            self.apply()
+
+    def body(self):
+        everything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+                      {"nonResourceURLs": ["*"], "verbs": ["*"]}]
+        return {
+            "apiVersion": "credbroker.dev/v1alpha1", "kind": "AccessPolicy",
+            "metadata": {"name": self.NAME},
+            "spec": {
+                "subjects": [{"namespaceSelector": {}}],
+                "clusterProfiles": [{"selector": {}}],
+                "allow": {
+                    "templates": self.templates,
+                    "clusterRules": everything,
+                    "dangers": ["non-resource-urls"],
+                    "clusterRoles": sorted(self.cluster_roles),
+                    "roles": [{"namespace": namespace, "name": name}
+                              for namespace, name in sorted(self.roles)],
+                    "identities": [{"namespace": name} for name in sorted(self.identities)],
+                    "audiences": sorted(self.audiences),
+                    "protectedNamespaces": [IDENTITIES],
+                    "lifetime": {"minSeconds": 600, "maxSeconds": 86400}}}}
+
+    def apply(self):
+        self.withdrawn = False
+        self.fleet.hub.apply(self.body())
+
+    def withdraw(self):
+        self.withdrawn = True
+        self.fleet.hub.kubectl("delete", "accesspolicy", self.NAME)
+
+
 class Fleet:
     """A hub and members, prepared as docs/member-access.md tells an operator to."""
 
@@ -165,6 +224,7 @@ class Fleet:
             proxy.close()
         with concurrent.futures.ThreadPoolExecutor() as pool:
             list(pool.map(ControlPlane.down, self.planes))
+        shutil.rmtree(self.scratch)
 
     # What administrators do.
 
@@ -175,6 +235,7 @@ class Fleet:
         for namespace in (OWN, PROFILES, *namespaces):
             self.hub.kubectl("create", "namespace", namespace)
         self.open_namespace(*namespaces)
+        self.policy = Policy(self)
         self.hub_token = self.hub.token("credbroker", OWN)
 
     def open_namespace(self, *namespaces):
@@ -230,9 +291,8 @@ class Fleet:
         self.proxies.append(proxy)
         return proxy
 
-    def broker(self, *flags, hub_server=None, allow_all=True, loopback=True):
-        return Broker(self, hub_server or self.hub.server, *flags, allow_all=allow_all,
-                      loopback=loopback).wait_ready()
+    def broker(self, *flags, hub_server=None, loopback=True):
+        return Broker(self, hub_server or self.hub.server, *flags, loopback=loopback).wait_ready()
 
     # What teams do.
 
@@ -248,6 +308,7 @@ class Fleet:
         wanted.update(spec)
         body = {"apiVersion": API_MULTICLUSTER, "kind": "AuthTokenRequest",
                 "metadata": {"name": name, "namespace": namespace}, "spec": wanted}
+        self.policy.allow(wanted)
         return self.hub_api.create(path("authtokenrequests", namespace), body)
 
     def get_request(self, name, namespace=TEAM):

@@ -24,6 +24,7 @@ class Inventory:
         self.plane = fleet.members[member]
         self.hub = fleet.hub_api
         self.member = fleet.apis[member]
+        self.roles_of_a_template = 0  # ClusterRoles with rules
 
     # Single facts.
 
@@ -51,6 +52,10 @@ class Inventory:
         token = base64.b64decode(self.secret(name, namespace)["data"]["token"]).decode()
         self.fleet.tokens.add(token)
         return token
+
+    def ours(self, resource):
+        """All objects of ours on the member of one kind."""
+        return self.member.items(path(resource) + OURS)
 
     def on_member(self, request_uid=None):
         """All objects of ours, or of one request: kind, namespace, name, UID."""
@@ -96,12 +101,13 @@ class Inventory:
         ledger, secret = self.ledger(*where), self.secret(*where)
         found = self.on_member(request["metadata"]["uid"])
         counts = collections.Counter(kind for kind, *_ in found)
+        templated = self.roles_of_a_template * len(spec.get("templates", []))
         wanted = collections.Counter(
             ServiceAccount=1,
             Role=sum("rules" in role for role in spec.get("roles", [])),
-            ClusterRole=sum("rules" in role for role in spec.get("clusterRoles", [])),
+            ClusterRole=sum("rules" in role for role in spec.get("clusterRoles", [])) + templated,
             RoleBinding=len(spec.get("roles", [])),
-            ClusterRoleBinding=len(spec.get("clusterRoles", [])))
+            ClusterRoleBinding=len(spec.get("clusterRoles", [])) + templated)
         return (counts.pop("Secret", 0) in anchors and counts == +wanted
                 and self.on_record(ledger) == found
                 and ledger["secret"].get("uid") == secret["metadata"]["uid"])

@@ -46,7 +46,12 @@ static const struct field fields[] = {
 	FIELD(delivery_recheck_at_ms, KIND_TIME),
 	FIELD(ledger_exists, KIND_BOOL),
 	FIELD(ledger_absent, KIND_BOOL),
-	FIELD(request_refused, KIND_BOOL),
+	FIELD(denial_confirmed, KIND_BOOL),
+	FIELD(identity_taken, KIND_BOOL),
+	FIELD(object_surplus, KIND_INDEX),
+	FIELD(object_changed, KIND_INDEX),
+	FIELD(record_outdated, KIND_BOOL),
+	FIELD(revoking, KIND_BOOL),
 	FIELD(undo_failed, KIND_BOOL),
 	FIELD(withdrawal_failed, KIND_BOOL),
 	FIELD(ledger_stored, KIND_BOOL),
@@ -198,6 +203,7 @@ struct access_facts sample_facts_new(const char *changes)
 			.request_exists = true,
 			.request_valid = true,
 			.request_allowed = true,
+			.denial = "TemplateNotAllowed",
 			.profile_exists = true,
 			.member = MEMBER_READY,
 			.member_is_recorded_one = true,
@@ -205,6 +211,8 @@ struct access_facts sample_facts_new(const char *changes)
 			.object_standing = FACT_NONE,
 			.anchor_standing = FACT_NONE,
 			.anchor_superseded = FACT_NONE,
+			.object_surplus = FACT_NONE,
+			.object_changed = FACT_NONE,
 		},
 		changes);
 }
@@ -258,6 +266,8 @@ static void drop_ledger(struct access_facts *facts)
 	facts->ledger_stored = facts->ledger_saved = facts->intent_saved = false;
 	facts->object_missing = facts->object_standing = FACT_NONE;
 	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
+	facts->object_surplus = facts->object_changed = FACT_NONE;
+	facts->record_outdated = facts->revoking = false;
 	facts->secret_standing = facts->anchor_spent = facts->anchor_made = false;
 	facts->token_in_hand = facts->credential_delivered = false;
 	facts->member_is_recorded_one = true;
@@ -287,7 +297,7 @@ static void make_consistent(struct access_facts *facts)
 		facts->token_proved = false;
 	if (facts->delivery == DELIVERY_FOREIGN && facts->delivery_recheck_at_ms <= facts->now_ms)
 		facts->delivery = DELIVERY_UNKNOWN;
-	if (facts->delivery != DELIVERY_OURS)
+	if (facts->delivery != DELIVERY_OURS && facts->delivery != DELIVERY_UNKNOWN)
 		facts->credential_delivered = false;
 	if (!facts->credential_delivered)
 		facts->credential_is_as_asked = false;

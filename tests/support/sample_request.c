@@ -11,8 +11,10 @@
 #include <base/error.h>
 #include <base/json.h>
 
+#include "core/hub_state.h"
 #include "core/ledger.h"
 #include "core/request.h"
+#include "core/rights.h"
 #include "support/json_pattern.h"
 
 static const char sample[] =
@@ -45,14 +47,30 @@ struct request *sample_request(const char *changes)
 	return request;
 }
 
+struct rights *sample_request_rights(const struct request *request)
+{
+	const struct hub_state nothing = {0};
+	struct error err = {0};
+	struct rights *rights = rights_gather(request, &nothing, "fleet-system/member-1", &err);
+
+	if (!rights)
+		fail_msg("%s", err.text);
+	return rights;
+}
+
 struct ledger *sample_request_ledger(const struct request *request)
 {
-	return ledger_new(request, &(struct ledger_plan){
-					   .hub_id = "hub-1",
-					   .profile_key = "fleet-system/member-1",
-					   .profile_uid = "profile-1",
-					   .member_uid = "cluster-1",
-					   .identity_namespace = "credbroker-identities",
-					   .nonce = "0123456789abcdef0123456789abcdef",
-				   });
+	struct rights *rights = sample_request_rights(request);
+	struct ledger *ledger = ledger_new(request, rights,
+					   &(struct ledger_plan){
+						   .hub_id = "hub-1",
+						   .profile_key = "fleet-system/member-1",
+						   .profile_uid = "profile-1",
+						   .member_uid = "cluster-1",
+						   .identity_namespace = "credbroker-identities",
+						   .nonce = "0123456789abcdef0123456789abcdef",
+					   });
+
+	rights_free(rights);
+	return ledger;
 }

@@ -21,7 +21,9 @@
 #include <base/secret.h>
 #include <base/text.h>
 
+#include "core/kube_path.h"
 #include "support/json_pattern.h"
+#include "support/sample_policy.h"
 #include "support/sample_request.h"
 #include "support/sample_token.h"
 #include "support/scripted_port.h"
@@ -531,10 +533,46 @@ static void step_begin(struct scenario *scenario, const struct json *step)
 	stage_begin(scenario->stage);
 }
 
-static void step_settings(struct scenario *scenario, const struct json *step)
+static void step_policy(struct scenario *scenario, const struct json *step)
 {
-	scenario->stage->settings.allow_all_requests =
-		json_is_true(json_find(step, "settings", "allowAllRequests"));
+	cleanup_json struct json *sample = sample_policy_json("{}");
+	cleanup_json struct json *policy = json_pattern_merge(sample, json_find(step, "policy"));
+
+	stage_show_policy(scenario->stage, SAMPLE_POLICY_NAME, policy);
+	json_add_copy(scenario->values, "policy", policy);
+}
+
+static void step_policy_gone(struct scenario *scenario, const struct json *step)
+{
+	stage_show_policy(scenario->stage, json_find_string(step, "policy gone"), NULL);
+}
+
+static void step_template(struct scenario *scenario, const struct json *step)
+{
+	const struct json *object = json_find(step, "template");
+
+	stage_show(scenario->stage, &KUBE_RBAC_TEMPLATES,
+		   json_find_string(object, "metadata", "name"), object);
+}
+
+static void step_template_gone(struct scenario *scenario, const struct json *step)
+{
+	stage_show(scenario->stage, &KUBE_RBAC_TEMPLATES, json_find_string(step, "template gone"),
+		   NULL);
+}
+
+static void step_namespace(struct scenario *scenario, const struct json *step)
+{
+	const struct json *object = json_find(step, "namespace");
+
+	stage_show(scenario->stage, &KUBE_NAMESPACES, json_find_string(object, "metadata", "name"),
+		   object);
+}
+
+static void step_namespace_gone(struct scenario *scenario, const struct json *step)
+{
+	stage_show(scenario->stage, &KUBE_NAMESPACES, json_find_string(step, "namespace gone"),
+		   NULL);
 }
 
 static bool set_value(void *context, const char *key, const struct json *value)
@@ -582,7 +620,12 @@ static const struct kind {
 	{"nothing for", step_nothing_for, ""},
 	{"restart", step_restart, ""},
 	{"begin", step_begin, ""},
-	{"settings", step_settings, ""},
+	{"policy", step_policy, ""},
+	{"policy gone", step_policy_gone, ""},
+	{"template", step_template, ""},
+	{"template gone", step_template_gone, ""},
+	{"namespace", step_namespace, ""},
+	{"namespace gone", step_namespace_gone, ""},
 	{"set", step_set, ""},
 	{"play", step_play, "with"},
 };

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include <base/cleanup.h>
 #include <base/error.h>
 #include <base/json.h>
 #include <base/memory.h>
@@ -14,10 +15,10 @@
 #include "core/access.h"
 #include "core/access_controller.h"
 #include "core/access_news.h"
-#include "core/cluster_profile.h"
-#include "core/ledger.h"
-#include "core/request.h"
+#include "core/kube_path.h"
 #include "core/store.h"
+#include "support/json_pattern.h"
+#include "support/sample_policy.h"
 #include "support/sample_token.h"
 #include "support/scripted_port.h"
 
@@ -56,9 +57,18 @@ static void build(struct stage *stage)
 	});
 }
 
+static void show_namespace(struct stage *stage)
+{
+	cleanup_json struct json *object =
+		json_pattern_parse("{'metadata':{'name':'team-a','uid':'team-a-1'}}");
+
+	stage_show(stage, &KUBE_NAMESPACES, "team-a", object);
+}
+
 struct stage *stage_new(void)
 {
 	struct stage *stage = memory_new(sizeof(*stage));
+	cleanup_json struct json *sample = sample_policy_json("{}");
 
 	fake_clock_init(&stage->clock);
 	stage->port = scripted_port_new();
@@ -66,9 +76,10 @@ struct stage *stage_new(void)
 		.hub_id = "hub-1",
 		.namespace = "credbroker-system",
 		.identity_namespace = "credbroker-identities",
-		.allow_all_requests = true,
 	};
 	build(stage);
+	show_namespace(stage);
+	stage_show_policy(stage, SAMPLE_POLICY_NAME, sample);
 	stage_begin(stage);
 	return stage;
 }
@@ -79,6 +90,7 @@ void stage_free(struct stage *stage)
 		return;
 	scripted_port_free(stage->port);
 	access_controller_free(stage->controller);
+	json_free(stage->policy);
 	while (stage->news_count > 0)
 		stage_drop_news(stage);
 	memory_free(stage);
@@ -89,6 +101,9 @@ void stage_restart(struct stage *stage)
 	scripted_port_forget(stage->port);
 	access_controller_free(stage->controller);
 	build(stage);
+	show_namespace(stage);
+	if (stage->policy)
+		stage_show(stage, &KUBE_ACCESS_POLICIES, SAMPLE_POLICY_NAME, stage->policy);
 }
 
 void stage_begin(struct stage *stage)
@@ -97,47 +112,47 @@ void stage_begin(struct stage *stage)
 	stage_settle(stage);
 }
 
-static void put(struct store *store, const char *key, void *object)
+void stage_show(struct stage *stage, const struct kube_resource *resource, const char *key,
+		const struct json *object)
 {
-	if (object)
-		store_put(store, key, object);
+	hub_state_read *reader = NULL;
+	struct store *store = access_controller_store(stage->controller, resource, &reader);
+	struct error err = {0};
+	void *shown = object ? reader(object, &err) : NULL;
+
+	if (err.kind != ERROR_NONE)
+		fail_msg("%s", err.text);
+	if (shown)
+		store_put(store, key, shown);
 	else
 		store_remove(store, key);
+	access_controller_changed(stage->controller, resource, key);
+	stage_settle(stage);
 }
 
 void stage_show_request(struct stage *stage, const char *key, const struct json *object)
 {
-	struct error err = {0};
-	struct request *request = object ? request_read(object, &err) : NULL;
-
-	if (err.kind != ERROR_NONE)
-		fail_msg("%s", err.text);
-	put(access_controller_requests(stage->controller), key, request);
-	access_controller_request_changed(stage->controller, key);
-	stage_settle(stage);
+	stage_show(stage, &KUBE_AUTH_TOKEN_REQUESTS, key, object);
 }
 
 void stage_show_profile(struct stage *stage, const char *key, const char *uid)
 {
-	struct cluster_profile *profile = uid ? memory_new(sizeof(*profile)) : NULL;
+	cleanup_json struct json *profile = json_object_new();
 
-	if (profile)
-		profile->uid = memory_text(uid);
-	put(access_controller_profiles(stage->controller), key, profile);
-	access_controller_profile_changed(stage->controller, key);
-	stage_settle(stage);
+	json_add_string(json_add_object(profile, "metadata"), "uid", uid);
+	stage_show(stage, &KUBE_CLUSTER_PROFILES, key, uid ? profile : NULL);
 }
 
 void stage_show_ledger(struct stage *stage, const char *key, const struct json *object)
 {
-	struct error err = {0};
-	struct ledger *ledger = object ? ledger_read(object, &err) : NULL;
+	stage_show(stage, &KUBE_ISSUED_CREDENTIALS, key, object);
+}
 
-	if (err.kind != ERROR_NONE)
-		fail_msg("%s", err.text);
-	put(access_controller_ledgers(stage->controller), key, ledger);
-	access_controller_ledger_changed(stage->controller, key);
-	stage_settle(stage);
+void stage_show_policy(struct stage *stage, const char *name, const struct json *object)
+{
+	json_free(stage->policy);
+	stage->policy = object ? json_dup(object) : NULL;
+	stage_show(stage, &KUBE_ACCESS_POLICIES, name, object);
 }
 
 void stage_show_member(struct stage *stage, const char *profile_key,

@@ -15,6 +15,7 @@ enum { STAGE_NEWS_MAX = 256 };
 
 struct access_controller;
 struct json;
+struct kube_resource;
 struct scripted_port;
 
 struct stage_news {
@@ -27,12 +28,14 @@ struct stage {
 	struct scripted_port *port;
 	struct access_settings settings;
 	struct access_controller *controller;
+	struct json *policy;
 	struct stage_news news[STAGE_NEWS_MAX]; /* oldest first */
 	size_t news_count;
 	int wakes;
 };
 
-/* Begun, with empty stores, hub-1, and every request allowed. The caller's. */
+/* Begun, with empty stores, hub-1, and a policy that allows nearly everything. The
+ * caller's. */
 struct stage *stage_new(void);
 /* NULL is fine. */
 void stage_free(struct stage *stage);
@@ -45,6 +48,10 @@ void stage_begin(struct stage *stage);
 void stage_show_request(struct stage *stage, const char *key, const struct json *object);
 void stage_show_profile(struct stage *stage, const char *key, const char *uid);
 void stage_show_ledger(struct stage *stage, const char *key, const struct json *object);
+void stage_show(struct stage *stage, const struct kube_resource *resource, const char *key,
+		const struct json *object);
+/* The one policy that a restart leaves in place; NULL: there is none. */
+void stage_show_policy(struct stage *stage, const char *name, const struct json *object);
 /* The executor tells that the state of the member changed. Settles. */
 void stage_show_member(struct stage *stage, const char *profile_key,
 		       const struct member_facts *facts);

@@ -1,0 +1,124 @@
+#include "core/access_permission.h"
+
+#include <base/cleanup.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/access_steps.h"
+#include "core/hub_state.h"
+#include "core/ledger.h"
+#include "core/request.h"
+#include "core/rights.h"
+#include "core/store.h"
+
+/* A denial is later confirmed by reading what it rests on, so the record says what that is. */
+static void note_policy(struct access *access)
+{
+	struct ledger *ledger = access->ledger;
+
+	if (!ledger || text_same(ledger->policy, access->permission.policy))
+		return;
+	memory_free(ledger->policy);
+	ledger->policy = memory_text(access->permission.policy);
+	access->ledger_saved = false;
+}
+
+static void gather(struct access *access, const struct request *request,
+		   const struct hub_state *seen)
+{
+	access->rights = rights_gather(request, seen, access->profile_key, &access->rights_error);
+	if (!access->rights)
+		access->rights_problem = access->rights_error.kind == ERROR_NOT_FOUND
+						 ? "TemplateNotFound"
+						 : "TemplateInvalid";
+}
+
+static void forget_rights(struct access *access)
+{
+	rights_free(TAKE_PTR(access->rights));
+	access->rights_error = (struct error){0};
+	access->rights_problem = NULL;
+}
+
+/* What is denied by its names alone is not filled in: that costs time and memory. */
+static void decide(struct access *access, const struct request *request,
+		   const struct hub_state *seen, const struct access_settings *settings)
+{
+	const struct permission_basis basis = {
+		.policies = seen->policies,
+		.namespaces = seen->namespaces,
+		.profiles = seen->profiles,
+		.broker_namespace = settings->namespace,
+		.identity_namespace = settings->identity_namespace,
+		.protected_patterns = settings->protected_patterns,
+		.protected_count = settings->protected_count,
+	};
+
+	forget_rights(access);
+	permission_decide(&access->permission, &basis, request, NULL, access->profile_key);
+	if (!access->permission.allowed)
+		return;
+	gather(access, request, seen);
+	if (!request->templates || !access->rights)
+		return;
+	permission_decide(&access->permission, &basis, request, access->rights,
+			  access->profile_key);
+	if (!access->permission.allowed)
+		forget_rights(access);
+}
+
+/* A decision that turned waits for no failure of before. */
+static void update(struct access *access, const struct request *request,
+		   const struct hub_state *seen, const struct access_settings *settings)
+{
+	bool was_allowed = access->permission.allowed;
+
+	decide(access, request, seen, settings);
+	if (access->permission.allowed == was_allowed)
+		return;
+	access->denial_confirmed = false;
+	access_retry_now(access);
+}
+
+/* Until the watch shows that the old record is gone, it would be taken for the next one. */
+static bool is_closing(const struct access *access, const struct hub_state *seen,
+		       const struct access_settings *settings)
+{
+	cleanup_free char *key =
+		access->ledger_closed ? access_ledger_key(access, settings->namespace) : NULL;
+
+	return key && store_find(seen->ledgers, key);
+}
+
+/* Decided anew when the record is gone. */
+static void wait_for_close(struct access *access)
+{
+	if (!access->permission.allowed)
+		return;
+	permission_done(&access->permission);
+	access->permission.reason = "Revoking";
+	access->permission_round = 0;
+}
+
+void access_permission_update(struct access *access, const struct request *request,
+			      const struct hub_state *seen, const struct access_settings *settings,
+			      uint64_t round)
+{
+	if (!request || request->invalid[0])
+		return; /* nothing to decide on */
+	if (is_closing(access, seen, settings)) {
+		wait_for_close(access);
+		return;
+	}
+	if (access->permission_round != round ||
+	    access->permission_generation != request->generation)
+		update(access, request, seen, settings);
+	access->permission_round = round;
+	access->permission_generation = request->generation;
+	if (!access->permission.allowed || request->deleting)
+		return;
+	note_policy(access);
+	if (access->ledger_closed)
+		access_start_over(access);
+}

@@ -1,0 +1,215 @@
+#include "core/permission.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <base/cleanup.h>
+#include <base/json.h>
+#include <base/memory.h>
+#include <base/text.h>
+#include <rbac/access_policy.h>
+#include <rbac/rule_set.h>
+
+#include "core/cluster_profile.h"
+#include "core/hub_namespace.h"
+#include "core/request.h"
+#include "core/rights.h"
+#include "core/store.h"
+
+void permission_done(struct permission *permission)
+{
+	memory_free(permission->policy);
+	*permission = (struct permission){0};
+}
+
+static void deny(struct permission *permission, const char *reason, const char *text)
+{
+	permission_done(permission);
+	permission->reason = reason;
+	snprintf(permission->text, sizeof(permission->text), "%s", text);
+}
+
+/* The policies as the engine takes them. */
+struct policy_list {
+	const struct access_policy **items;
+	size_t count;
+};
+
+static bool append_policy(void *context, const char *name, void *policy)
+{
+	struct policy_list *list = context;
+
+	(void)name;
+	list->items[list->count++] = policy;
+	return true;
+}
+
+static void policy_list_done(struct policy_list *list)
+{
+	memory_free((void *)list->items);
+}
+
+static void list_policies(const struct store *store, struct policy_list *list)
+{
+	list->items = memory_new_array(store_count(store) + 1, sizeof(*list->items));
+	store_each(store, append_policy, list);
+}
+
+/* The rights that the request writes out, and the roles that it wants bound. */
+struct wanted {
+	struct rule_set *rules;
+	struct policy_role *roles;
+	size_t role_count;
+	struct policy_template *templates;
+	size_t template_count;
+	const char **namespaces; /* of the roles of templates */
+	size_t namespace_count;
+};
+
+static void wanted_done(struct wanted *wanted)
+{
+	rule_set_free(wanted->rules);
+	memory_free(wanted->roles);
+	memory_free(wanted->templates);
+	memory_free((void *)wanted->namespaces);
+}
+
+static bool want_role(struct wanted *wanted, const struct request_role *role, struct error *err)
+{
+	cleanup_json struct json *rules = NULL;
+
+	if (!role->rules) {
+		wanted->roles[wanted->role_count++] =
+			(struct policy_role){role->namespace, role->name};
+		return true;
+	}
+	rules = json_parse(role->rules, strlen(role->rules), err);
+	if (!rules || !rule_set_add(wanted->rules, rules, role->namespace, err))
+		return error_wrap(err, "role \"%.80s\"", role->name);
+	return true;
+}
+
+static void want_templates(struct wanted *wanted, const struct json *list,
+			   const struct rights *rights)
+{
+	size_t count = rights ? rights->count : 0;
+
+	wanted->template_count = json_size(list);
+	wanted->templates =
+		memory_new_array(wanted->template_count + 1, sizeof(*wanted->templates));
+	for (size_t i = 0; i < wanted->template_count; i++)
+		wanted->templates[i] = (struct policy_template){
+			json_find_string(json_item(list, i), "name"),
+			json_find(json_item(list, i), "parameters"),
+		};
+	wanted->namespaces = memory_new_array(count + 1, sizeof(*wanted->namespaces));
+	for (size_t i = rights ? rights->inline_count : 0; i < count; i++)
+		if (rights->roles[i].namespace)
+			wanted->namespaces[wanted->namespace_count++] = rights->roles[i].namespace;
+}
+
+static bool gather_wanted(struct wanted *wanted, const struct request *request, struct error *err)
+{
+	wanted->rules = rule_set_new();
+	wanted->roles = memory_new_array(request->role_count + 1, sizeof(*wanted->roles));
+	for (size_t i = 0; i < request->role_count; i++)
+		if (!want_role(wanted, &request->roles[i], err))
+			return false;
+	return true;
+}
+
+static void add_namespace(struct policy_question *question, const struct permission_basis *basis,
+			  const struct request *request)
+{
+	const struct hub_namespace *found = store_find(basis->namespaces, request->namespace);
+
+	question->request_namespace = request->namespace;
+	question->namespace_known = found != NULL;
+	question->namespace_labels = found ? found->labels : NULL;
+}
+
+/* PROFILE_NAMESPACE and the rest of the key have to live as long as the question. */
+static void add_profile(struct policy_question *question, const struct permission_basis *basis,
+			const char *profile_key, const char *profile_namespace)
+{
+	const struct cluster_profile *profile = store_find(basis->profiles, profile_key);
+
+	question->profile_namespace = profile_namespace;
+	question->profile_name = profile_key + strlen(profile_namespace) + 1;
+	question->profile_known = profile != NULL;
+	question->profile_labels = profile ? profile->labels : NULL;
+	question->cluster_manager = profile ? profile->manager : NULL;
+}
+
+static void add_identity(struct policy_question *question, const struct permission_basis *basis,
+			 const struct request *request)
+{
+	const char *named = request->service_account_namespace;
+
+	question->default_identity_namespace = basis->identity_namespace;
+	question->identity_namespace = text_is_empty(named) ? basis->identity_namespace : named;
+	question->identity_name = request->service_account;
+}
+
+/* Who may change Secrets or ServiceAccounts beside the identities could become one of them. */
+static void protect(struct policy_question *question, const struct permission_basis *basis,
+		    const char **patterns)
+{
+	patterns[0] = basis->identity_namespace;
+	for (size_t i = 0; i < basis->protected_count; i++)
+		patterns[1 + i] = basis->protected_patterns[i];
+	question->broker_namespace = basis->broker_namespace;
+	question->protected_patterns = (struct policy_words){patterns, 1 + basis->protected_count};
+}
+
+static void decide(struct permission *permission, const struct permission_basis *basis,
+		   const struct policy_question *question)
+{
+	cleanup_with(policy_list_done) struct policy_list policies = {0};
+	struct policy_decision decision = {0};
+
+	list_policies(basis->policies, &policies);
+	if (!access_policies_decide(policies.items, policies.count, question, &decision)) {
+		deny(permission, decision.reason, decision.text);
+		return;
+	}
+	permission_done(permission);
+	permission->allowed = true;
+	permission->policy = memory_text(decision.policy);
+}
+
+void permission_decide(struct permission *permission, const struct permission_basis *basis,
+		       const struct request *request, const struct rights *rights,
+		       const char *profile_key)
+{
+	static const char *const formats[] = {"Kubeconfig"};
+	cleanup_free char *profile_namespace = memory_bytes(profile_key, strcspn(profile_key, "/"));
+	cleanup_free const char **patterns =
+		memory_new_array(1 + basis->protected_count, sizeof(*patterns));
+	const char *const destinations[] = {request->namespace};
+	cleanup_with(wanted_done) struct wanted wanted = {0};
+	struct policy_question question = {
+		.audiences = {(const char *const *)request->audiences, request->audience_count},
+		.lifetime_s = request->expiration_s,
+		.formats = {formats, 1},
+		.destination_namespaces = {destinations, 1},
+	};
+	struct error err = {0};
+
+	if (!gather_wanted(&wanted, request, &err)) {
+		deny(permission, "RulesNotAllowed", err.text);
+		return;
+	}
+	want_templates(&wanted, request->templates, rights);
+	question.inline_rules = wanted.rules;
+	question.existing_roles = wanted.roles;
+	question.existing_role_count = wanted.role_count;
+	question.templates = wanted.templates;
+	question.template_count = wanted.template_count;
+	question.role_namespaces = (struct policy_words){wanted.namespaces, wanted.namespace_count};
+	add_namespace(&question, basis, request);
+	add_profile(&question, basis, profile_key, profile_namespace);
+	add_identity(&question, basis, request);
+	protect(&question, basis, patterns);
+	decide(permission, basis, &question);
+}

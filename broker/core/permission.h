@@ -1,0 +1,44 @@
+/* permission.h - what the access policies say of one request.
+ *
+ * Pure. Puts together what is asked for, and by whom, from what the watches show, and has the
+ * engine decide. Status, labels and annotations of the request itself have no part in it. */
+#ifndef CORE_PERMISSION_H
+#define CORE_PERMISSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <base/error.h>
+
+struct request;
+struct rights;
+struct store;
+
+/* What is decided on. Borrowed. */
+struct permission_basis {
+	const struct store *policies;   /* struct access_policy by name */
+	const struct store *namespaces; /* struct hub_namespace by name */
+	const struct store *profiles;   /* struct cluster_profile by "namespace/name" */
+	const char *broker_namespace;
+	const char *identity_namespace; /* for requests that name none */
+	const char *const *protected_patterns;
+	size_t protected_count;
+};
+
+struct permission {
+	bool allowed;
+	char *policy;              /* the one that allows; NULL: denied */
+	const char *reason;        /* of a denial; static */
+	char text[ERROR_TEXT_MAX]; /* of a denial, for the requester */
+};
+
+/* Decides on REQUEST, which is valid, for the ClusterProfile PROFILE_KEY, and replaces what
+ * PERMISSION held. RIGHTS say where its templates make roles; NULL: they cannot be filled. */
+void permission_decide(struct permission *permission, const struct permission_basis *basis,
+		       const struct request *request, const struct rights *rights,
+		       const char *profile_key);
+
+/* Leaves it denied. */
+void permission_done(struct permission *permission);
+
+#endif

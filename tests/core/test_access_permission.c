@@ -1,0 +1,409 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <base/cleanup.h>
+#include <base/json.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "broker/core/access.h"
+#include "broker/core/access_permission.h"
+#include "broker/core/access_steps.h"
+#include "broker/core/hub_state.h"
+#include "broker/core/kube_path.h"
+#include "broker/core/ledger.h"
+#include "broker/core/request.h"
+#include "broker/core/rights.h"
+#include "broker/core/store.h"
+#include "support/json_pattern.h"
+#include "support/sample_policy.h"
+#include "support/sample_request.h"
+
+#define PROFILE "fleet-system/member-1"
+
+static const char *const patterns[] = {"vault", "apps"};
+static struct access_settings settings;
+static struct hub_state seen;
+static struct request *request;
+static struct access *access;
+
+static void show_policy(const char *name, const char *changes)
+{
+	cleanup_json struct json *object = sample_policy_json(changes);
+
+	json_add_string((struct json *)json_find(object, "metadata"), "name", name);
+	hub_state_put(&seen, &KUBE_ACCESS_POLICIES, name, object);
+}
+
+static void show_template(const char *spec)
+{
+	cleanup_json struct json *object =
+		json_pattern_parse("{'metadata':{'name':'jobs','uid':'t-1'}}");
+	cleanup_json struct json *parsed = json_pattern_parse(spec);
+
+	json_add_copy(object, "spec", parsed);
+	if (!hub_state_put(&seen, &KUBE_RBAC_TEMPLATES, "jobs", object))
+		fail_msg("%s", spec);
+}
+
+static void change_request(const char *changes)
+{
+	request_free(request);
+	request = sample_request(changes);
+}
+
+static int setup(void **state)
+{
+	cleanup_json struct json *profile = json_pattern_parse("{'metadata':{'uid':'p-1'}}");
+
+	(void)state;
+	hub_state_init(&seen);
+	show_policy(SAMPLE_POLICY_NAME, "{}");
+	hub_state_put(&seen, &KUBE_CLUSTER_PROFILES, PROFILE, profile);
+	settings = (struct access_settings){
+		.hub_id = "hub-1",
+		.namespace = "credbroker-system",
+		.identity_namespace = "credbroker-identities",
+	};
+	request = sample_request("{}");
+	access = access_new("request-1", "team-a/reader");
+	access->profile_key = memory_text(PROFILE);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	access_free(access);
+	request_free(TAKE_PTR(request));
+	hub_state_done(&seen);
+	return 0;
+}
+
+static void update(uint64_t round)
+{
+	access_permission_update(access, request, &seen, &settings, round);
+}
+
+static void access_permission_update__decides_when_the_round_is_another(void **state)
+{
+	(void)state;
+	update(1);
+	assert_true(access->permission.allowed);
+	assert_string_equal(access->permission.policy, SAMPLE_POLICY_NAME);
+	assert_int_equal(access->rights->count, 2);
+	store_remove(seen.policies, SAMPLE_POLICY_NAME);
+	update(1);
+	assert_true(access->permission.allowed);
+	update(2);
+	assert_false(access->permission.allowed);
+	assert_string_equal(access->permission.reason, "PolicyMissing");
+	show_policy("other", "{}");
+	update(2);
+	assert_false(access->permission.allowed);
+	update(1);
+	assert_string_equal(access->permission.policy, "other");
+}
+
+static void access_permission_update__decides_when_the_generation_is_another(void **state)
+{
+	(void)state;
+	update(1);
+	change_request("{'spec':{'clusterRoles':[{'name':'admin'}]}}");
+	update(1);
+	assert_true(access->permission.allowed);
+	change_request("{'metadata':{'generation':2},'spec':{'clusterRoles':[{'name':'admin'}]}}");
+	update(1);
+	assert_string_equal(access->permission.reason, "RoleNotAllowed");
+	assert_null(access->rights); /* what is denied is not filled in */
+}
+
+static void access_permission_update__keeps_its_word_while_nothing_changes(void **state)
+{
+	const struct rights *gathered;
+
+	(void)state;
+	update(1);
+	gathered = access->rights;
+	for (int i = 0; i < 3; i++)
+		update(1);
+	assert_ptr_equal(access->rights, gathered);
+}
+
+/* Else whoever changes some label again and again could keep a revocation from beginning. */
+static void access_permission_update__keeps_a_confirmed_denial_until_it_turns(void **state)
+{
+	(void)state;
+	access->denial_confirmed = true;
+	update(1);
+	assert_false(access->denial_confirmed);
+	store_remove(seen.policies, SAMPLE_POLICY_NAME);
+	update(2);
+	assert_false(access->permission.allowed);
+	access->denial_confirmed = true;
+	for (uint64_t round = 3; round < 6; round++)
+		update(round);
+	assert_true(access->denial_confirmed);
+}
+
+static void access_permission_update__has_no_word_without_a_request_that_can_be_served(void **state)
+{
+	struct request *kept = TAKE_PTR(request);
+
+	(void)state;
+	update(1);
+	assert_false(access->permission.allowed);
+	assert_int_equal(access->permission_round, 0);
+	request = kept;
+	snprintf(request->invalid, sizeof(request->invalid), "wrong");
+	update(1);
+	assert_false(access->permission.allowed);
+	assert_int_equal(access->permission_round, 0);
+	request->invalid[0] = '\0';
+	update(1);
+	assert_true(access->permission.allowed);
+}
+
+/* What was decided holds for one that vanished, so that its revocation waits for nothing. */
+static void access_permission_update__keeps_its_word_of_a_request_that_went(void **state)
+{
+	(void)state;
+	update(1);
+	change_request("{}");
+	request_free(TAKE_PTR(request));
+	store_remove(seen.policies, SAMPLE_POLICY_NAME);
+	update(2);
+	assert_true(access->permission.allowed);
+	assert_int_equal(access->permission_round, 1);
+}
+
+static void access_permission_update__gives_what_the_operator_set(void **state)
+{
+	(void)state;
+	settings.protected_patterns = patterns;
+	settings.protected_count = 1;
+	update(1);
+	assert_true(access->permission.allowed);
+	settings.protected_count = 2;
+	update(2);
+	assert_string_equal(access->permission.reason, "NamespaceProtected");
+	settings.protected_count = 0;
+	settings.namespace = "apps";
+	update(3);
+	assert_string_equal(access->permission.reason, "NamespaceProtected");
+	settings.namespace = "credbroker-system";
+	settings.identity_namespace = "apps";
+	update(4);
+	assert_string_equal(access->permission.reason, "NamespaceProtected");
+}
+
+static void access_permission_update__knows_namespaces_and_profiles(void **state)
+{
+	cleanup_json struct json *object =
+		json_pattern_parse("{'metadata':{'uid':'x','labels':{'a':'b'}}}");
+
+	(void)state;
+	show_policy(SAMPLE_POLICY_NAME,
+		    "{'spec':{'subjects':[{'namespaceSelector':{'matchLabels':{'a':'b'}}}],"
+		    "'clusterProfiles':[{'selector':{'matchLabels':{'a':'b'}}}]}}");
+	hub_state_put(&seen, &KUBE_NAMESPACES, "team-a", object);
+	update(1);
+	assert_false(access->permission.allowed);
+	hub_state_put(&seen, &KUBE_CLUSTER_PROFILES, PROFILE, object);
+	update(2);
+	assert_true(access->permission.allowed);
+	store_remove(seen.namespaces, "team-a");
+	update(3);
+	assert_false(access->permission.allowed);
+}
+
+static void access_permission_update__says_why_templates_cannot_be_filled(void **state)
+{
+	(void)state;
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'allow':{'templates':[{'name':'jobs'}]}}}");
+	change_request("{'spec':{'templates':[{'name':'jobs'}]}}");
+	update(1);
+	assert_true(access->permission.allowed);
+	assert_null(access->rights);
+	assert_string_equal(access->rights_problem, "TemplateNotFound");
+	assert_string_equal(access->rights_error.text, "there is no RBACTemplate jobs");
+	show_template("{'parameters':[{'name':'where'}],"
+		      "'roles':[{'namespace':'$(where)','name':'r'}]}");
+	update(2);
+	assert_null(access->rights);
+	assert_string_equal(access->rights_problem, "TemplateInvalid");
+	assert_non_null(access->rights_error.text[0] ? access->rights_error.text : NULL);
+	show_template("{'clusterRoles':[{'name':'edit'}]}");
+	update(3);
+	assert_int_equal(access->rights->count, 3);
+	assert_null(access->rights_problem);
+	assert_string_equal(access->rights_error.text, "");
+}
+
+static void access_permission_update__looks_where_templates_make_roles(void **state)
+{
+	(void)state;
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'allow':{'templates':[{'name':'jobs'}]}}}");
+	show_template("{'roles':[{'namespace':'kube-system','name':'r'}]}");
+	change_request("{'spec':{'templates':[{'name':'jobs'}]}}");
+	update(1);
+	assert_string_equal(access->permission.reason, "NamespaceProtected");
+}
+
+static void access_permission_update__notes_the_policy_in_the_record(void **state)
+{
+	(void)state;
+	access->ledger = sample_request_ledger(request);
+	update(1);
+	assert_string_equal(access->ledger->policy, SAMPLE_POLICY_NAME);
+	assert_false(access->ledger_saved);
+	assert_true(access->intent_saved);
+	access->ledger_saved = true;
+	update(2);
+	assert_true(access->ledger_saved);
+	show_policy("first", "{}");
+	update(3);
+	assert_string_equal(access->ledger->policy, "first");
+	assert_false(access->ledger_saved);
+}
+
+/* A denial is confirmed by what allowed it last. */
+static void access_permission_update__keeps_the_policy_of_who_is_denied(void **state)
+{
+	(void)state;
+	access->ledger = sample_request_ledger(request);
+	update(1);
+	access->ledger_saved = true;
+	store_remove(seen.policies, SAMPLE_POLICY_NAME);
+	update(2);
+	assert_false(access->permission.allowed);
+	assert_string_equal(access->ledger->policy, SAMPLE_POLICY_NAME);
+	assert_true(access->ledger_saved);
+}
+
+static void access_permission_update__changes_no_record_that_is_being_undone(void **state)
+{
+	(void)state;
+	change_request("{'metadata':{'deletionTimestamp':'2026-03-01T13:00:00Z',"
+		       "'finalizers':['credbroker.dev/revocation']}}");
+	access->ledger = sample_request_ledger(request);
+	access->ledger_closed = true;
+	update(1);
+	assert_true(access->permission.allowed);
+	assert_null(access->ledger->policy);
+	assert_true(access->ledger_saved);
+	assert_true(access->ledger_closed);
+}
+
+/* As after a revocation for want of a permission. */
+static void close_record(void)
+{
+	access->ledger_closed = true;
+	access->ledger_absent = true;
+	access->secret_gone = true;
+	access->delivery = DELIVERY_OURS;
+	access->delivery_generation = 3;
+	access->renew_at_ms = 1;
+	access->overlap_until_ms = 2;
+	access->lost_anchors = 3;
+	access->open_generation = 4;
+	access->ledger_saved = access->intent_saved = false;
+	access->failure.reason = "MemberUnavailable";
+	access->attempts[ACCESS_DELETE_OBJECT] = 2;
+	access->next_mint_at_ms = 60000;
+	access->finalizer_added = true;
+}
+
+static void access_permission_update__starts_over_when_it_is_allowed_again(void **state)
+{
+	(void)state;
+	close_record();
+	update(1);
+	assert_false(access->ledger_closed || access->ledger_absent || access->secret_gone);
+	assert_true(access->ledger_saved && access->intent_saved);
+	assert_int_equal(access->delivery, DELIVERY_UNKNOWN);
+	assert_int_equal(access->delivery_generation, 0);
+	assert_int_equal(access->renew_at_ms, 0);
+	assert_int_equal(access->overlap_until_ms, 0);
+	assert_int_equal(access->lost_anchors, 0);
+	assert_int_equal(access->open_generation, 0);
+	assert_null(access->failure.reason);
+	assert_int_equal(access->attempts[ACCESS_DELETE_OBJECT], 0);
+	assert_int_equal(access->next_mint_at_ms, 60000); /* still a minute after the last token */
+	assert_true(access->finalizer_added);
+}
+
+static void access_permission_update__starts_over_for_nobody_who_is_denied(void **state)
+{
+	(void)state;
+	close_record();
+	store_remove(seen.policies, SAMPLE_POLICY_NAME);
+	update(1);
+	assert_false(access->permission.allowed);
+	assert_true(access->ledger_closed && access->ledger_absent);
+	show_policy(SAMPLE_POLICY_NAME, "{}");
+	update(1);
+	assert_true(access->ledger_closed);
+	update(2);
+	assert_false(access->ledger_closed);
+}
+
+static void access_permission_update__waits_until_the_old_record_is_gone(void **state)
+{
+	(void)state;
+	close_record();
+	store_put(seen.ledgers, "credbroker-system/request-1", sample_request_ledger(request));
+	update(1);
+	assert_false(access->permission.allowed);
+	assert_int_equal(access->permission_round, 0);
+	assert_true(access->ledger_closed && access->ledger_absent);
+	store_remove(seen.ledgers, "credbroker-system/request-1");
+	store_put(seen.ledgers, "credbroker-system/request-2", sample_request_ledger(request));
+	update(1);
+	assert_true(access->permission.allowed);
+	assert_false(access->ledger_closed);
+}
+
+static void access_permission_update__does_not_wait_for_a_record_that_lives(void **state)
+{
+	(void)state;
+	store_put(seen.ledgers, "credbroker-system/request-1", sample_request_ledger(request));
+	update(1);
+	assert_true(access->permission.allowed);
+	access->delivery_generation = 3;
+	update(2);
+	assert_int_equal(access->delivery_generation, 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(access_permission_update__decides_when_the_round_is_another),
+		TEST(access_permission_update__decides_when_the_generation_is_another),
+		TEST(access_permission_update__keeps_its_word_while_nothing_changes),
+		TEST(access_permission_update__keeps_a_confirmed_denial_until_it_turns),
+		TEST(access_permission_update__has_no_word_without_a_request_that_can_be_served),
+		TEST(access_permission_update__keeps_its_word_of_a_request_that_went),
+		TEST(access_permission_update__gives_what_the_operator_set),
+		TEST(access_permission_update__knows_namespaces_and_profiles),
+		TEST(access_permission_update__says_why_templates_cannot_be_filled),
+		TEST(access_permission_update__looks_where_templates_make_roles),
+		TEST(access_permission_update__notes_the_policy_in_the_record),
+		TEST(access_permission_update__keeps_the_policy_of_who_is_denied),
+		TEST(access_permission_update__changes_no_record_that_is_being_undone),
+		TEST(access_permission_update__starts_over_when_it_is_allowed_again),
+		TEST(access_permission_update__starts_over_for_nobody_who_is_denied),
+		TEST(access_permission_update__waits_until_the_old_record_is_gone),
+		TEST(access_permission_update__does_not_wait_for_a_record_that_lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
