@@ -19,6 +19,7 @@ from kube_api import path
 from testbed import ROOT
 
 LATE_SECONDS = 40
+TEMPLATE = "work"
 RULES = [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}]
 
 ISSUE = [
@@ -48,6 +49,15 @@ RENEW = [
     "hub POST events Renewed",
     "hub PUT issuedcredentials delivery",
 ]
+# A template that gave "less" and "same" gives "same" otherwise, and "more".
+CHANGE = [
+    "member DELETE clusterrolebindings work-less",
+    "member DELETE clusterroles work-less",
+    "member PATCH clusterroles work-same",
+    "hub PUT issuedcredentials delivery",
+    "member POST clusterroles work-more",
+    "member POST clusterrolebindings work-more",
+]
 END = [
     "member DELETE rolebindings jobs",
     "member DELETE clusterrolebindings jobs",
@@ -71,6 +81,8 @@ CALL_OF_STEP = {
     "READ_DELIVERY": None,
     "LOOK_FOR_LEDGER": None,
     "OPEN_LEDGER": "hub POST issuedcredentials",
+    "AMEND_LEDGER": "hub PUT issuedcredentials delivery",
+    "APPLY_OBJECT": "member PATCH clusterroles work-same",
     "SAVE_LEDGER": "hub PUT issuedcredentials token",
     "CREATE_OBJECT": "member POST clusterroles jobs",
     "RESERVE_ANCHOR": "hub PUT issuedcredentials generation",
@@ -80,6 +92,8 @@ CALL_OF_STEP = {
     "DELIVER": "hub POST secrets",
     "DELETE_ANCHOR": "member DELETE secrets anchor",
     "CONFIRM_GONE": None,
+    "CONFIRM_DENIAL": None,
+    "MARK_REVOKING": "hub PUT issuedcredentials delivery",
     "DELETE_OBJECT": "member DELETE clusterroles jobs",
     "WITHDRAW": "hub DELETE secrets",
     "CLOSE_LEDGER": "hub DELETE issuedcredentials",
@@ -172,6 +186,7 @@ class Scene:
         fleet.give_access(member, server=self.member_proxy.url)
         self.trap = Trap(self.hub_proxy, self.member_proxy)
         self.stock = Inventory(fleet, member)
+        self.stock.roles_of_a_template = 2
         self.numbers = itertools.count()
         self.ended_tokens = []
         self.broker = None
@@ -209,15 +224,34 @@ class Scene:
 
     # A request's life.
 
-    def new_request(self):
+    def new_request(self, **spec):
         name = f"case-{next(self.numbers)}"
-        self.fleet.request(name, self.member, clusterRoles=[
-            {"name": "jobs", "rules": RULES}, {"name": BINDABLE},
-        ], roles=[{"name": "jobs", "namespace": "apps", "rules": RULES}])
+        self.fleet.request(name, self.member, **{
+            "clusterRoles": [{"name": "jobs", "rules": RULES}, {"name": BINDABLE}],
+            "roles": [{"name": "jobs", "namespace": "apps", "rules": RULES}], **spec})
         return name
 
-    def issued_request(self):
-        name = self.new_request()
+    def set_template(self, **verbs):
+        """One ClusterRole for jobs of each name, with these verbs."""
+        self.fleet.hub.apply({
+            "apiVersion": "credbroker.dev/v1alpha1", "kind": "RBACTemplate",
+            "metadata": {"name": TEMPLATE},
+            "spec": {"description": "for a test", "clusterRoles": [
+                {"name": name, "rules": [{**RULES[0], "verbs": allowed}]}
+                for name, allowed in verbs.items()]}})
+
+    def rules_on_member(self):
+        """The verbs of each ClusterRole of ours that is bound."""
+        bound = {binding["roleRef"]["name"] for binding in self.stock.ours("clusterrolebindings")}
+        return {readable(role["metadata"]["name"]): role["rules"][0]["verbs"]
+                for role in self.stock.ours("clusterroles") if role["metadata"]["name"] in bound}
+
+    def record_is_complete(self, name):
+        return all(item.get("uid") for item in self.stock.ledger(name)["objects"]) and \
+            len(self.stock.ledger(name)["objects"]) == 5
+
+    def issued_request(self, **spec):
+        name = self.new_request(**spec)
         self.check_issued(name)
         return name
 
@@ -253,6 +287,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(own_name):
     with Fleet(own_name("hub"), own_name("m1")) as fleet:
+        fleet.policy.templates = [{"name": TEMPLATE}]
+        fleet.policy.apply()
         scene = Scene(fleet, own_name("m1"))
         yield scene
         for token in scene.ended_tokens:
@@ -314,7 +350,7 @@ def test_every_step_of_the_plan_is_among_these_calls():
     header = (ROOT / "broker/core/access_plan.h").read_text(encoding="ascii")
     steps = set(re.findall(r"^\tACCESS_(\w+),", header, re.MULTILINE)) - {"STEP_COUNT"}
     assert steps == set(CALL_OF_STEP)
-    assert {call for call in CALL_OF_STEP.values() if call} <= {*ISSUE, *RENEW, *END}
+    assert {call for call in CALL_OF_STEP.values() if call} <= {*ISSUE, *RENEW, *CHANGE, *END}
 
 
 @pytest.mark.parametrize("fate", FATES)
@@ -355,6 +391,22 @@ def test_the_next_credential_survives(scene, call, fate):
     scene.stock.check_issued(name, anchors=(2, 3))
     assert {call for call in scene.trap.calls if call and "/status" in call} <= {
         "hub PATCH authtokenrequests/status Issued"}, "the request was Ready throughout"
+    scene.end(name)
+
+
+@pytest.mark.parametrize("fate", FATES)
+@pytest.mark.parametrize("call", CHANGE)
+def test_a_changed_template_survives(scene, call, fate):
+    scene.set_template(less=["get"], same=["get"])
+    name = scene.issued_request(clusterRoles=[], roles=[], templates=[{"name": TEMPLATE}])
+    scene.restart()
+    scene.trap.set(call, getattr(scene, fate))
+    scene.set_template(same=["get", "list"], more=["get"])
+    scene.await_fate(fate)
+    eventually(lambda: scene.rules_on_member() == {"work-same": ["get", "list"], "work-more": ["get"]},
+               LATE_SECONDS, "the member has what the template gives")
+    eventually(lambda: scene.record_is_complete(name), LATE_SECONDS, "all of it is on record")
+    scene.stock.check_issued(name)
     scene.end(name)
 
 

@@ -443,26 +443,23 @@ def test_a_namespace_without_hub_rbac_is_not_opened_and_nothing_is_made(fleet, a
 
 
 def test_without_a_policy_requests_are_denied_and_no_member_is_called(fleet, asked):
-    fleet.current.stop()
+    fleet.policy.withdraw()
     fleet.member_proxy.forget()
-    fleet.current = fleet.broker(allow_all=False)
     name = asked("denied")
     assert fleet.wait_reason(name, "PolicyMissing")["status"] == "False"
     assert fleet.condition(name, "ServiceAccountFoundOrCreated")["status"] == "Unknown"
     assert "finalizers" not in fleet.get_request(name)["metadata"]
     assert fleet.member_proxy.seen() == [] and fleet.ledgers() == []
-    assert all("--allow-all-requests" not in line["message"] for line in fleet.current.log())
 
-    start_again(fleet)
+    fleet.policy.apply()
     fleet.wait_ready(name)
-    warnings = [line for line in fleet.current.log() if line["level"] == "warning"]
-    assert "--allow-all-requests" in warnings[0]["message"]
+    assert works(fleet, name)
 
-    start_again(fleet, allow_all=False)
+    fleet.policy.withdraw()
     assert fleet.wait_reason(name, "PolicyMissing")["status"] == "False"
-    fleet.delete(name)  # what is to be undone is undone all the same
     assert fleet.nothing_is_left()
-    start_again(fleet)
+    fleet.delete(name)
+    fleet.policy.apply()
 
 
 def test_a_member_on_this_machine_is_refused_unless_that_is_allowed(fleet, asked):

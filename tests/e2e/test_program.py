@@ -92,7 +92,7 @@ def test_without_a_command_help_is_given_and_the_exit_code_says_wrong_usage():
     (["controller", "--namespace", OWN, "--hub-id", "-h"], "--hub-id"),
     (["controller", "--namespace", OWN, "--identity-namespace", "a.b"], "--identity-namespace"),
     (["controller", "--namespace", OWN, "--profile-namespace", "a/b"], "--profile-namespace"),
-    (["controller", "--allow-all-requests=yes"], "--allow-all-requests takes no value"),
+    (["controller", "--allow-all-requests"], "unknown argument --allow-all-requests"),
     (["controller", "--debug=1"], "--debug takes no value"),
     (["hub-rbac"], "--namespace is required"),
     (["hub-rbac", "--namespace", "UPPER"], "--namespace"),
@@ -243,7 +243,8 @@ def test_missing_rights_to_watch_are_in_the_log(fleet):
         broker = Broker(fleet, fleet.hub.server, "--hub-id", "h")
     finally:
         fleet.hub_token = token
-    watched = {"authtokenrequests", "clusterprofiles", "issuedcredentials", "secrets"}
+    watched = {"authtokenrequests", "clusterprofiles", "namespaces", "accesspolicies",
+               "rbactemplates", "issuedcredentials", "secrets"}
     eventually(lambda: {line["resource"] for line in broker.log()
                         if "Forbidden" in line.get("error", "")} == watched,
                what="each resource is named")
@@ -357,7 +358,7 @@ def test_a_reader_that_does_not_read_delays_nobody_and_hears_what_it_missed(flee
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     process = subprocess.Popen([CREDBROKER, "controller", "--kubeconfig", str(file), "--namespace",
-                                OWN, "--allow-all-requests"], stderr=writer)
+                                OWN], stderr=writer)
     os.close(writer)
     names = [f"unheard-{i}" for i in range(30)]
     for name in names:
@@ -399,7 +400,7 @@ def in_pod(fleet, directory, **environment):
     with open(broker.log_path, "wb") as log:
         broker.process = subprocess.Popen(
             [CREDBROKER, "controller", "--service-account-directory", str(directory),
-             "--namespace", OWN, "--allow-all-requests"],
+             "--namespace", OWN],
             stdout=log, stderr=log, env={**os.environ, **environment}, cwd=directory)
     fleet.brokers.append(broker)
     return broker
@@ -460,6 +461,7 @@ def test_it_waits_for_the_crds_and_goes_on_when_they_come(fleet):
     assert all(line["message"] != "ready" for line in broker.log())
     fleet.hub.kubectl("apply", "-f", ROOT / "deploy/crds")
     fleet.hub.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    fleet.policy.apply()  # it went with its CRD
     begun = time.monotonic()
     broker.wait_ready()
     print(f"ready {time.monotonic() - begun:.1f} s after the CRDs were there")

@@ -26,6 +26,8 @@ HUB = {
         rule([MULTICLUSTER], ["authtokenrequests"], ["get", "list", "watch", "patch"]),
         rule([MULTICLUSTER], ["authtokenrequests/status"], ["patch"]),
         rule([MULTICLUSTER], ["clusterprofiles"], ["get", "list", "watch"]),
+        rule(["credbroker.dev"], ["accesspolicies", "rbactemplates"], ["get", "list", "watch"]),
+        rule([""], ["namespaces"], ["get", "list", "watch"]),
         rule(["events.k8s.io"], ["events"], ["create"])],
     ("Role", OWN, "credbroker-ledger"): [
         rule(["credbroker.dev"], ["issuedcredentials"],
@@ -41,6 +43,7 @@ MEMBER = {
         rule([""], ["namespaces"], ["get"], "kube-system"),
         rule([RBAC], ["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
              ["get", "create", "delete"]),
+        rule([RBAC], ["roles", "clusterroles"], ["patch"]),
         rule([RBAC], ["clusterroles"], ["bind"], BINDABLE)],
     ("Role", IDENTITIES, "credbroker-identities"): [
         rule([""], ["serviceaccounts"], ["get", "create", "delete"]),
@@ -246,7 +249,7 @@ def test_the_broker_makes_no_identity_where_it_is_not_opened(as_broker, namespac
 def test_the_broker_takes_no_rights_on_a_member(as_broker):
     member = as_broker["member"]
     for resource in ("roles", "clusterroles"):
-        for verb in ("escalate", "update", "patch", "list", "deletecollection"):
+        for verb in ("escalate", "update", "list", "deletecollection"):
             assert not allowed(member, verb, resource, RBAC)
         assert not allowed(member, "bind", resource, RBAC)
     assert allowed(member, "bind", "clusterroles", RBAC, name=BINDABLE)
@@ -298,5 +301,9 @@ def test_on_the_hub_the_broker_stays_where_it_was_let_in(as_broker):
     assert not allowed(hub, "get", "issuedcredentials", "credbroker.dev", TEAM)
     for resource in ("roles", "rolebindings", "clusterroles", "clusterrolebindings"):
         assert not allowed(hub, "get", resource, RBAC)
-    for resource in ("nodes", "pods", "namespaces"):
+    for resource in ("nodes", "pods"):
         assert not allowed(hub, "get", resource)
+    for verb in ("create", "update", "patch", "delete"):
+        assert not allowed(hub, verb, "namespaces")
+        for resource in ("accesspolicies", "rbactemplates"):
+            assert not allowed(hub, verb, resource, "credbroker.dev")
