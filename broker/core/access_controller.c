@@ -424,7 +424,7 @@ static void report(struct access_controller *controller, struct access *access,
 	struct access_news news;
 	size_t size;
 
-	if (!view->request) {
+	if (!view->request || access_news_stand(access, plan)) {
 		rest(controller, access, facts, plan);
 		return;
 	}

@@ -69,3 +69,9 @@ bool access_news_of_wait(const struct access *access, const struct access_plan *
 						: access_status_sentence(plan->reason)};
 	return true;
 }
+
+bool access_news_stand(const struct access *access, const struct access_plan *plan)
+{
+	return text_same(plan->reason, "MemberConnecting") &&
+	       text_same(access->reported_reason, "MemberChanged");
+}

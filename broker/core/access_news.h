@@ -26,4 +26,8 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 bool access_news_of_wait(const struct access *access, const struct access_plan *plan,
 			 struct access_news *ret_news);
 
+/* True when PLAN waits for an answer that may well confirm what was told last: until then it
+ * stands. */
+bool access_news_stand(const struct access *access, const struct access_plan *plan);
+
 #endif

@@ -120,13 +120,25 @@ static bool ending_delivery_is_withdrawn_when_the_member_is_away(const struct ac
 	       decide(p, ACCESS_WITHDRAW, "Revoking");
 }
 
+/* Another cluster answers under the same access: nothing of the ledger is true there. Who it is is
+ * asked again after a while, because nothing tells when the right one is back. */
+static bool wait_for_the_member_on_record(const struct access_facts *f, struct access_plan *p)
+{
+	enum { MEMBER_RECHECK_MS = 61000 }; /* longer than the executor believes an identity */
+
+	decide(p, ACCESS_REPORT, "MemberChanged");
+	p->recheck_at_ms = f->now_ms + MEMBER_RECHECK_MS;
+	return true;
+}
+
 static bool ending_access_waits_for_its_member(const struct access_facts *f, struct access_plan *p)
 {
 	if (!ending_needs_member(f) || member_works(f))
 		return false;
+	if (f->member == MEMBER_READY)
+		return wait_for_the_member_on_record(f, p);
 	/* woken by the executor, or by the member access */
-	return decide(p, ACCESS_REPORT,
-		      f->member == MEMBER_READY ? "MemberChanged" : "RevocationPending");
+	return decide(p, ACCESS_REPORT, "RevocationPending");
 }
 
 /* Without bindings a token is worth nothing, whatever else still stands. */
@@ -222,10 +234,9 @@ static bool member_that_is_not_ready_is_waited_for(const struct access_facts *f,
 	return f->member != MEMBER_READY && decide(p, ACCESS_REPORT, reasons[f->member]);
 }
 
-/* Another cluster answers under the same access: nothing of the ledger is true there. */
 static bool exchanged_member_stops_the_work(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->member_is_recorded_one && decide(p, ACCESS_REPORT, "MemberChanged");
+	return !f->member_is_recorded_one && wait_for_the_member_on_record(f, p);
 }
 
 static bool unknown_destination_is_checked(const struct access_facts *f, struct access_plan *p)

@@ -175,6 +175,18 @@ static void access_news_of_wait__has_words_for_every_denial(void **state)
 	}
 }
 
+static void access_news_stand__while_a_member_that_changed_is_asked_again(void **state)
+{
+	const struct access_plan connecting = {.reason = "MemberConnecting"};
+	const struct access_plan unreachable = {.reason = "MemberUnreachable"};
+
+	(void)state;
+	assert_false(access_news_stand(access, &connecting));
+	access->reported_reason = "MemberChanged";
+	assert_true(access_news_stand(access, &connecting));
+	assert_false(access_news_stand(access, &unreachable));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -189,6 +201,7 @@ int main(void)
 		TEST(access_news_of_wait__tells_it_once),
 		TEST(access_news_of_wait__repeats_why_it_is_denied),
 		TEST(access_news_of_wait__has_words_for_every_denial),
+		TEST(access_news_stand__while_a_member_that_changed_is_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
