@@ -72,10 +72,11 @@ static int run_controller(const struct options *options)
 
 static int run_member_rbac(const struct options *options)
 {
+	struct error err = {0};
+
 	if (options->identity_namespaces.count == 0)
 		return usage_error("--identity-namespace is required");
-	manifest_print_member(options);
-	return EXIT_DONE;
+	return manifest_print_member(options, &err) ? EXIT_DONE : fail(EXIT_FAILED, &err);
 }
 
 static int run_hub_rbac(const struct options *options)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "template_manifest.h"
 
 /* Who the rights are for. */
 struct subject {
@@ -109,7 +110,7 @@ static void print_identity_namespace(const char *namespace, const struct subject
 	print_binding("credbroker-identities", namespace, "Role", "credbroker-identities", subject);
 }
 
-void manifest_print_member(const struct options *options)
+static void print_member(const struct options *options)
 {
 	struct subject subject = subject_of(options);
 
@@ -128,6 +129,34 @@ void manifest_print_member(const struct options *options)
 			print_may_bind(options->may_bind.items[i], &subject);
 	for (size_t i = 0; i < options->identity_namespaces.count; i++)
 		print_identity_namespace(options->identity_namespaces.items[i], &subject);
+}
+
+static void templates_done(struct template_manifest *templates, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		template_manifest_done(&templates[i]);
+}
+
+bool manifest_print_member(const struct options *options, struct error *err)
+{
+	struct template_manifest templates[OPTION_LIST_MAX] = {{0}};
+	struct subject subject = subject_of(options);
+	size_t count = 0;
+
+	while (count < options->templates.count &&
+	       template_manifest_read(options->templates.items[count], &templates[count], err))
+		count++;
+	if (count < options->templates.count) {
+		templates_done(templates, count);
+		return false;
+	}
+	print_member(options);
+	for (size_t i = 0; i < count; i++) {
+		template_manifest_print(&templates[i]);
+		print_binding(templates[i].name, NULL, "ClusterRole", templates[i].name, &subject);
+	}
+	templates_done(templates, count);
+	return true;
 }
 
 static void print_hub_role(void)

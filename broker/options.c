@@ -136,6 +136,13 @@ static bool append_may_grant(struct options *options, const char *value, struct 
 	return append(&options->may_grant, value, err);
 }
 
+static bool append_template(struct options *options, const char *value, struct error *err)
+{
+	if (!*value)
+		return error_set(err, ERROR_INVALID, "the file name is empty");
+	return append(&options->templates, value, err);
+}
+
 static bool take_service_account(struct options *options, const char *value, struct error *err)
 {
 	const char *slash = strchr(value, '/');
@@ -181,6 +188,9 @@ const struct option_flag MEMBER_RBAC_FLAGS[] = {
 	{"may-grant", "CLUSTERROLE",
 	 "the broker holds this role's rights and so may grant any part of them (repeatable)",
 	 append_may_grant},
+	{"template", "FILE",
+	 "the broker may give what the RBACTemplate in this file gives (repeatable)",
+	 append_template},
 	{"may-bind", "[NS/]ROLE",
 	 "the broker may bind this ClusterRole, or Role, as it is (repeatable)", append_may_bind},
 	{"service-account", "NS/NAME",

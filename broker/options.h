@@ -31,6 +31,7 @@ struct options {
 	struct option_list namespaces;
 	struct option_list may_bind;
 	struct option_list may_grant;
+	struct option_list templates; /* files */
 	const char *service_account;
 };
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from fleet import BINDABLE, TEAM, Fleet, eventually
+from fleet import BINDABLE, IDENTITIES, TEAM, Fleet, eventually, program
 from kube_api import KubeApi, path
+from testbed import ROOT
 
 TEMPLATE = "jobs"
 
@@ -30,6 +31,10 @@ NAMESPACED = template(
             "rules": [rule(["get"], resourceNames=["$(names)"])]}])
 
 
+ALLOWED = [{"name": TEMPLATE, "parameters": [
+    {"name": "namespace", "values": ["apps"]}, {"name": "names", "values": ["one", "two"]}]}]
+
+
 @pytest.fixture(name="fleet", scope="module")
 def whole_fleet():
     with Fleet("hub-templates", "member-t") as fleet:
@@ -43,10 +48,9 @@ def asker(fleet):
     """Asks with templates, and gives everything back."""
     names = []
 
-    def ask(name, *templates, **spec):
+    def ask(name, *templates, allowed=ALLOWED, **spec):
         names.append(name)
-        fleet.policy.templates = [{"name": TEMPLATE, "parameters": [
-            {"name": "namespace", "values": ["apps"]}, {"name": "names", "values": ["one", "two"]}]}]
+        fleet.policy.templates = allowed
         fleet.policy.apply()
         fleet.request(name, fleet.member, clusterRoles=[], templates=list(templates), **spec)
         return name
@@ -96,7 +100,6 @@ def test_a_value_that_no_policy_allows_is_denied(fleet, ask):
 
 def test_a_value_that_the_pattern_refuses_is_told(fleet, ask):
     fleet.hub.apply(NAMESPACED)
-    fleet.policy.templates = []
     name = ask("missing", uses(None))
     assert "namespace" in fleet.wait_reason(name, "TemplateInvalid")["message"]
     assert on_member(fleet, "serviceaccounts") == []
@@ -141,3 +144,17 @@ def test_a_template_above_the_brokers_own_rights_is_refused_by_the_member(fleet,
     eventually(lambda: "may not grant" in fleet.condition(name)["message"])
     assert fleet.condition(name)["status"] == "True", "what was given before still works"
     assert on_member(fleet, "clusterroles")[0]["rules"] == [rule(["get"])]
+
+
+def test_a_shipped_template_works_with_the_rights_that_are_printed_for_it(fleet, ask):
+    file = ROOT / "deploy/templates/multikueue-worker.yaml"
+    fleet.hub.kubectl("apply", "-f", file)
+    member = fleet.members[fleet.member]
+    member.kubectl("apply", "-f", "-", stdin=program(
+        "member-rbac", "--identity-namespace", IDENTITIES, "--template", file))
+    name = ask("worker", {"name": "multikueue-worker"}, allowed=[{"name": "multikueue-worker"}])
+    fleet.wait_ready(name)
+    with_it = client(fleet.credential(name))
+    assert with_it.call("GET", path("jobs", "apps")).status == 200
+    assert with_it.call("GET", path("pods", "apps")).status == 200
+    assert with_it.call("GET", path("secrets", "apps")).status == 403

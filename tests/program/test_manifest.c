@@ -31,7 +31,9 @@ static struct options with_two_of_each(void)
 
 static void print_member(const void *options)
 {
-	manifest_print_member(options);
+	struct error err = {0};
+
+	assert_true(manifest_print_member(options, &err));
 }
 
 static void print_hub(const void *options)
@@ -220,9 +222,46 @@ static void manifests__are_the_same_bytes_each_time(void **state)
 	assert_string_equal(one, other);
 }
 
+static void manifest_print_member__holds_what_templates_give(void **state)
+{
+	struct options options = with_two_of_each();
+	cleanup_free char *text = NULL;
+
+	(void)state;
+	options.templates.items[options.templates.count++] =
+		TEST_DATA "/../../deploy/templates/read-only-viewer.yaml";
+	text = captured_output(print_member, &options);
+	assert_non_null(strstr(text, "\nkind: ClusterRole\nmetadata:\n  name: "
+				     "\"credbroker-template:read-only-viewer\"\n"));
+	assert_non_null(strstr(text, "resources: [clusterroles], verbs: [bind], "
+				     "resourceNames: [\"view\"]}\n"));
+	assert_non_null(strstr(text, "- {\"apiGroups\":[\"storage.k8s.io\"],"
+				     "\"resources\":[\"storageclasses\"],\"verbs\":"));
+	assert_non_null(strstr(text, "kind: ClusterRole, name: "
+				     "\"credbroker-template:read-only-viewer\"}\n"));
+}
+
+static void manifest_print_member__refuses_what_is_no_template(void **state)
+{
+	struct options options = with_two_of_each();
+	struct error err = {0};
+
+	(void)state;
+	options.templates.items[options.templates.count++] =
+		TEST_DATA "/../../deploy/examples/accesspolicy.yaml";
+	assert_false(manifest_print_member(&options, &err));
+	assert_non_null(strstr(err.text, "accesspolicy.yaml: "));
+	err = (struct error){0};
+	options.templates.items[0] = TEST_DATA "/../../deploy/templates/none.yaml";
+	assert_false(manifest_print_member(&options, &err));
+	assert_non_null(strstr(err.text, "cannot be opened"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(manifest_print_member__holds_what_templates_give),
+		cmocka_unit_test(manifest_print_member__refuses_what_is_no_template),
 		cmocka_unit_test(manifest_print_member__gives_these_rights_and_no_others),
 		cmocka_unit_test(manifest_print_member__without_options_binds_and_grants_nothing),
 		cmocka_unit_test(manifest_print_hub__gives_these_rights_and_no_others),
