@@ -51,6 +51,7 @@ static void decide(struct access *access, const struct request *request,
 		.profiles = seen->profiles,
 		.broker_namespace = settings->namespace,
 		.identity_namespace = settings->identity_namespace,
+		.made_in = access->ledger ? access->ledger->identity_namespace : NULL,
 		.protected_patterns = settings->protected_patterns,
 		.protected_count = settings->protected_count,
 	};

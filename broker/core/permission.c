@@ -148,6 +148,8 @@ static void add_identity(struct policy_question *question, const struct permissi
 
 	question->default_identity_namespace = basis->identity_namespace;
 	question->identity_namespace = text_is_empty(named) ? basis->identity_namespace : named;
+	if (basis->made_in) /* the default was another then, and the credential is there */
+		question->identity_namespace = basis->made_in;
 	question->identity_name = request->service_account;
 }
 
@@ -155,11 +157,15 @@ static void add_identity(struct policy_question *question, const struct permissi
 static void protect(struct policy_question *question, const struct permission_basis *basis,
 		    const char **patterns)
 {
-	patterns[0] = basis->identity_namespace;
+	size_t count = 0;
+
+	patterns[count++] = basis->identity_namespace;
+	if (basis->made_in)
+		patterns[count++] = basis->made_in;
 	for (size_t i = 0; i < basis->protected_count; i++)
-		patterns[1 + i] = basis->protected_patterns[i];
+		patterns[count++] = basis->protected_patterns[i];
 	question->broker_namespace = basis->broker_namespace;
-	question->protected_patterns = (struct policy_words){patterns, 1 + basis->protected_count};
+	question->protected_patterns = (struct policy_words){patterns, count};
 }
 
 static void decide(struct permission *permission, const struct permission_basis *basis,
@@ -185,7 +191,7 @@ void permission_decide(struct permission *permission, const struct permission_ba
 	static const char *const formats[] = {"Kubeconfig"};
 	cleanup_free char *profile_namespace = memory_bytes(profile_key, strcspn(profile_key, "/"));
 	cleanup_free const char **patterns =
-		memory_new_array(1 + basis->protected_count, sizeof(*patterns));
+		memory_new_array(2 + basis->protected_count, sizeof(*patterns));
 	const char *const destinations[] = {request->namespace};
 	cleanup_with(wanted_done) struct wanted wanted = {0};
 	struct policy_question question = {

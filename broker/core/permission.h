@@ -21,6 +21,7 @@ struct permission_basis {
 	const struct store *profiles;   /* struct cluster_profile by "namespace/name" */
 	const char *broker_namespace;
 	const char *identity_namespace; /* for requests that name none */
+	const char *made_in; /* the identity namespace on record; NULL: nothing was made yet */
 	const char *const *protected_patterns;
 	size_t protected_count;
 };

@@ -120,7 +120,7 @@ void token_step_delete_anchor(struct access_steps *steps, struct access *access)
 }
 
 static bool claims_are_acceptable(const struct claims *claims, const struct access *access,
-				  const struct request *request, struct error *err)
+				  struct error *err)
 {
 	const struct ledger_anchor *anchor =
 		ledger_anchor(access->ledger, access->ledger->generation);
@@ -138,21 +138,18 @@ static bool claims_are_acceptable(const struct claims *claims, const struct acce
 	if (lifetime < LIFETIME_MIN_S)
 		return error_set(err, ERROR_DENIED, "the member gave a token for %lld seconds only",
 				 (long long)lifetime);
-	if (lifetime > request->expiration_s + LIFETIME_EXCESS_S)
+	if (lifetime > access->asked_expiration_s + LIFETIME_EXCESS_S)
 		return error_set(err, ERROR_DENIED, "the member gave a token that lives too long");
 	return true;
 }
 
 static void keep_token(struct access_steps *steps, struct access *access,
-		       const struct request *request, const struct claims *claims,
-		       struct secret *token)
+		       const struct claims *claims, struct secret *token)
 {
-	char terms[DIGEST_SHORT_SIZE];
 	struct ledger_anchor *anchor = ledger_anchor(access->ledger, access->ledger->generation);
 
 	anchor->jti = memory_text(claims->jti ? claims->jti : "none");
-	request_terms(request, terms);
-	anchor->terms = memory_text(terms);
+	anchor->terms = memory_text(access->asked_terms);
 	anchor->issued_at = claims->issued_at;
 	anchor->expires_at = claims->expires_at;
 	access->ledger_saved = false;
@@ -180,12 +177,11 @@ static void token_minted(struct access_steps *steps, struct access *access,
 		return;
 	}
 	token = secret_from_bytes(text ? text : "", text ? strlen(text) : 0);
-	if (!claims_read(&token, &claims, &err) ||
-	    !claims_are_acceptable(&claims, access, request, &err)) {
+	if (!claims_read(&token, &claims, &err) || !claims_are_acceptable(&claims, access, &err)) {
 		access_steps_fail(steps, access, "TokenRefused", &err);
 		return;
 	}
-	keep_token(steps, access, request, &claims, &token);
+	keep_token(steps, access, &claims, &token);
 	access_steps_succeed(steps, access);
 }
 
@@ -267,6 +263,9 @@ void token_step_mint(struct access_steps *steps, struct access *access)
 		access_steps_fail(steps, access, "InvalidRequest", &err);
 		return;
 	}
+	/* the request may be another when the answer comes */
+	request_terms(request, access->asked_terms);
+	access->asked_expiration_s = request->expiration_s;
 	body = member_token_request_render(ledger, request, ledger->generation, anchor->uid);
 	access_steps_call_member(
 		steps, access,

@@ -354,6 +354,23 @@ static void permission_decide__takes_the_default_of_the_operator(void **state)
 	assert_non_null(strstr(permission.text, "credbroker-identities/reader"));
 }
 
+/* A flag of another start must not decide on a credential that lives elsewhere. */
+static void permission_decide__is_about_the_identity_on_record(void **state)
+{
+	(void)state;
+	basis.identity_namespace = "ids";
+	basis.made_in = "credbroker-identities";
+	decide("{}");
+	assert_denied("IdentityNotAllowed");
+	basis.made_in = "ids";
+	decide("{}");
+	assert_allowed_by(SAMPLE_POLICY_NAME);
+	basis.identity_namespace = "elsewhere";
+	decide("{'spec':{'roles':[{'namespace':'ids','name':'r','rules':[{'apiGroups':[''],"
+	       "'resources':['secrets'],'verbs':['create']}]}]}}");
+	assert_false(permission.allowed);
+}
+
 static void permission_decide__knows_no_labels_of_what_is_not_shown(void **state)
 {
 	static const char *const by_label[] = {
@@ -455,6 +472,7 @@ int main(void)
 		TEST(permission_decide__protects_every_namespace_of_a_template),
 		TEST(permission_decide__protects_the_identities_without_a_broker_namespace),
 		TEST(permission_decide__takes_the_default_of_the_operator),
+		TEST(permission_decide__is_about_the_identity_on_record),
 		TEST(permission_decide__knows_no_labels_of_what_is_not_shown),
 		TEST(permission_decide__needs_no_template_to_deny_it),
 		TEST(permission_decide__names_the_policy_that_allows),
