@@ -30,6 +30,7 @@ GROUPS = {
     "authtokenrequests": "/apis/multicluster.x-k8s.io/v1alpha1",
     "clusterprofiles": "/apis/multicluster.x-k8s.io/v1alpha1",
     "issuedcredentials": "/apis/credbroker.dev/v1alpha1",
+    "accesspolicies": "/apis/credbroker.dev/v1alpha1",
     "selfsubjectreviews": "/apis/authentication.k8s.io/v1",
     "selfsubjectaccessreviews": "/apis/authorization.k8s.io/v1",
 }
