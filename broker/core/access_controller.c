@@ -179,14 +179,15 @@ static void request_changed(struct access_controller *controller, const char *ke
 	enqueue(controller, access, request->deleting ? WORK_REVOKE : WORK_NORMAL);
 }
 
-/* One whose request is allowed again waits for that. */
-static void ledger_went(struct access_controller *controller, const char *key)
+/* Its own request may wait for that, and whoever wants the name of its ServiceAccount. */
+static bool enqueue_if_it_waits(void *context, const char *uid, void *object)
 {
-	const char *slash = strchr(key, '/');
-	struct access *access = slash ? store_find(controller->accesses, slash + 1) : NULL;
+	struct access *access = object;
 
-	if (access)
-		enqueue(controller, access, priority_of(access));
+	(void)uid;
+	if (access->ledger_closed || text_same(access->reported_reason, "ServiceAccountConflict"))
+		enqueue(context, access, priority_of(access));
+	return true;
 }
 
 static void ledger_changed(struct access_controller *controller, const char *key)
@@ -197,7 +198,7 @@ static void ledger_changed(struct access_controller *controller, const char *key
 	struct access *access;
 
 	if (!ledger) {
-		ledger_went(controller, key);
+		store_each(controller->accesses, enqueue_if_it_waits, controller);
 		return;
 	}
 	text_appendf(&request_key, "%s/%s", ledger->request_namespace, ledger->request_name);

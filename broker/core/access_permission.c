@@ -1,5 +1,7 @@
 #include "core/access_permission.h"
 
+#include <stdio.h>
+
 #include <base/cleanup.h>
 #include <base/memory.h>
 #include <base/text.h>
@@ -41,6 +43,20 @@ static void forget_rights(struct access *access)
 	access->rights_problem = NULL;
 }
 
+/* Whatever policies say: a member that left the fleet keeps no access. */
+static bool lost_its_profile(struct access *access, const struct hub_state *seen)
+{
+	struct permission *permission = &access->permission;
+
+	if (!access->ledger || store_find(seen->profiles, access->profile_key))
+		return false;
+	permission_done(permission);
+	permission->reason = "ClusterProfileNotFound";
+	snprintf(permission->text, sizeof(permission->text),
+		 "the ClusterProfile does not exist any more");
+	return true;
+}
+
 /* What is denied by its names alone is not filled in: that costs time and memory. */
 static void decide(struct access *access, const struct request *request,
 		   const struct hub_state *seen, const struct access_settings *settings)
@@ -58,7 +74,7 @@ static void decide(struct access *access, const struct request *request,
 
 	forget_rights(access);
 	permission_decide(&access->permission, &basis, request, NULL, access->profile_key);
-	if (!access->permission.allowed)
+	if (!access->permission.allowed || lost_its_profile(access, seen))
 		return;
 	gather(access, request, seen);
 	if (!request->templates || !access->rights)
