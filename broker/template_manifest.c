@@ -14,22 +14,19 @@
 
 enum { FILE_SIZE_MAX = 256 << 10 };
 
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 static bool read_document(const char *file, struct json **ret_object, struct error *err)
 {
-	cleanup_with(close_file) FILE *stream = fopen(file, "re");
+	FILE *stream = fopen(file, "re");
 	cleanup_free char *bytes = memory_new(FILE_SIZE_MAX);
 	size_t size;
+	bool failed;
 
 	if (!stream)
 		return error_set(err, ERROR_INVALID, "%.120s cannot be opened", file);
 	size = fread(bytes, 1, FILE_SIZE_MAX, stream);
-	if (ferror(stream) || size == FILE_SIZE_MAX)
+	failed = ferror(stream) != 0;
+	fclose(stream);
+	if (failed || size == FILE_SIZE_MAX)
 		return error_set(err, ERROR_INVALID, "%.120s cannot be read, or is too large",
 				 file);
 	*ret_object = yaml_parse(bytes, size, err);
