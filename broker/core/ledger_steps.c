@@ -227,8 +227,7 @@ void ledger_step_amend(struct access_steps *steps, struct access *access)
 		access_steps_succeed(steps, access);
 		return;
 	}
-	rights_mark_surplus(access->rights, access->ledger);
-	ledger_extend(access->ledger, access->rights);
+	rights_amend(access->rights, access->ledger);
 	save_intent(steps, access);
 }
 

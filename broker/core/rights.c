@@ -189,7 +189,33 @@ bool rights_is_surplus(const struct rights *rights, const struct ledger_object *
 	return object->digest && !text_same(object->digest, digest);
 }
 
-void rights_mark_surplus(const struct rights *rights, struct ledger *ledger)
+struct surplus {
+	size_t count;
+	size_t unmarked;
+};
+
+static struct surplus surplus_in(const struct rights *rights, const struct ledger *ledger)
+{
+	struct surplus found = {0};
+
+	for (size_t i = 1; i < ledger->object_count; i++) {
+		if (!rights_is_surplus(rights, &ledger->objects[i]))
+			continue;
+		found.count++;
+		if (!text_same(ledger->objects[i].digest, RIGHTS_DIGEST_NONE))
+			found.unmarked++;
+	}
+	return found;
+}
+
+bool rights_are_on_record(const struct rights *rights, const struct ledger *ledger)
+{
+	struct surplus surplus = surplus_in(rights, ledger);
+
+	return surplus.count > 0 ? surplus.unmarked == 0 : ledger_covers(ledger, rights);
+}
+
+static void mark_surplus(const struct rights *rights, struct ledger *ledger)
 {
 	for (size_t i = 1; i < ledger->object_count; i++) {
 		struct ledger_object *object = &ledger->objects[i];
@@ -201,11 +227,10 @@ void rights_mark_surplus(const struct rights *rights, struct ledger *ledger)
 	}
 }
 
-bool rights_are_on_record(const struct rights *rights, const struct ledger *ledger)
+void rights_amend(const struct rights *rights, struct ledger *ledger)
 {
-	for (size_t i = 1; i < ledger->object_count; i++)
-		if (rights_is_surplus(rights, &ledger->objects[i]) &&
-		    !text_same(ledger->objects[i].digest, RIGHTS_DIGEST_NONE))
-			return false;
-	return ledger_covers(ledger, rights);
+	if (surplus_in(rights, ledger).count > 0)
+		mark_surplus(rights, ledger);
+	else
+		ledger_extend(ledger, rights);
 }

@@ -47,9 +47,10 @@ void rights_digest(const struct request_role *role, bool binding,
 /* True when OBJECT, a role or a binding, has to go: nothing wants it, or it is a binding that
  * refers to another role, which cannot be changed. */
 bool rights_is_surplus(const struct rights *rights, const struct ledger_object *object);
-/* Notes in LEDGER which of its objects have to go. */
-void rights_mark_surplus(const struct rights *rights, struct ledger *ledger);
-/* True when LEDGER has all that is wanted, and a note on all that has to go. */
+/* True when LEDGER has a note on all that has to go and, when nothing has to go any more, all that
+ * is wanted: old and new together may be more than a record holds. */
 bool rights_are_on_record(const struct rights *rights, const struct ledger *ledger);
+/* Brings LEDGER a step nearer to that. */
+void rights_amend(const struct rights *rights, struct ledger *ledger);
 
 #endif

@@ -337,6 +337,33 @@ static void rights_digest__stays_what_it_is(void **state)
 	assert_string_equal(digest, again);
 }
 
+/* A ledger of the sample request, whose rights are now those of RIGHTS. */
+static void rights_amend__notes_what_goes_before_what_comes(void **state)
+{
+	struct request *request = sample_request("{}");
+	struct ledger *ledger = sample_request_ledger(request);
+
+	(void)state;
+	assert_true(gather("{'spec':{'roles':null,'clusterRoles':[{'name':'admin'}]}}"));
+	assert_int_equal(ledger->object_count, 4);
+	assert_false(rights_are_on_record(rights, ledger));
+	rights_amend(rights, ledger);
+	assert_int_equal(ledger->object_count, 4);
+	assert_null(ledger->objects[0].digest);
+	for (size_t i = 1; i < 4; i++)
+		assert_string_equal(ledger->objects[i].digest, RIGHTS_DIGEST_NONE);
+	assert_true(rights_are_on_record(rights, ledger)); /* what is to come waits for that */
+	while (ledger->object_count > 1)
+		ledger_remove_object(ledger, 1);
+	assert_false(rights_are_on_record(rights, ledger));
+	rights_amend(rights, ledger);
+	assert_int_equal(ledger->object_count, 2);
+	assert_string_equal(ledger->objects[1].requested_name, "admin");
+	assert_true(rights_are_on_record(rights, ledger));
+	ledger_free(ledger);
+	request_free(request);
+}
+
 static void rights_free__takes_nothing(void **state)
 {
 	(void)state;
@@ -362,6 +389,7 @@ int main(void)
 		TEST(rights_role__is_found_by_namespace_and_name),
 		TEST(rights_digest__differs_when_the_object_must),
 		TEST(rights_digest__stays_what_it_is),
+		TEST(rights_amend__notes_what_goes_before_what_comes),
 		TEST(rights_free__takes_nothing),
 	};
 
