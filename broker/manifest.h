@@ -10,8 +10,8 @@ struct error;
 struct options;
 
 /* For a member: on ServiceAccounts, their tokens and Secrets only in the identity namespaces. No
- * escalate, impersonate, wildcard, or reading of Secrets, but where a template has them. False
- * (ERROR_INVALID), and nothing is printed, when a template cannot be read. */
+ * escalate, impersonate or wildcard, and no reading of Secrets but where a template gives it. False
+ * (ERROR_INVALID), and nothing is printed, for a template that cannot be held. */
 bool manifest_print_member(const struct options *options, struct error *err);
 
 /* For the hub: on Secrets only in the broker's own namespace and in those that take deliveries. */

@@ -48,6 +48,32 @@ static bool is_closed_list(const struct json *list)
 	return true;
 }
 
+static bool contains(const struct json *list, const char *word)
+{
+	for (size_t i = 0; i < json_size(list); i++)
+		if (text_same(json_string(json_item(list, i)), word))
+			return true;
+	return false;
+}
+
+/* The broker holds no "*" on a member: it would be escalate, impersonate and every Secret. */
+static bool may_be_held(const struct json *rule, struct error *err)
+{
+	static const char *const fields[] = {"apiGroups", "resources", "verbs"};
+	static const char *const verbs[] = {"escalate", "impersonate"};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (contains(json_find(rule, fields[i]), "*"))
+			return error_set(err, ERROR_INVALID,
+					 "it gives \"*\", which the broker must not hold: have it "
+					 "bind a role of the member, and use --may-bind");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (contains(json_find(rule, "verbs"), verbs[i]))
+			return error_set(err, ERROR_INVALID,
+					 "it gives %s, which the broker must not hold", verbs[i]);
+	return true;
+}
+
 static bool rule_is_closed(const struct json *rule, struct error *err)
 {
 	static const char *const fields[] = {"apiGroups", "resources", "verbs", "nonResourceURLs"};
@@ -72,7 +98,8 @@ static bool roles_are_closed(const struct json *list, struct error *err)
 					 "its parameters decide which role is bound: use "
 					 "--may-bind");
 		for (size_t k = 0; k < json_size(rules); k++)
-			if (!rule_is_closed(json_item(rules, k), err))
+			if (!rule_is_closed(json_item(rules, k), err) ||
+			    !may_be_held(json_item(rules, k), err))
 				return false;
 	}
 	return true;

@@ -17,7 +17,8 @@ struct template_manifest {
 };
 
 /* Reads FILE. ERROR_INVALID for what is no RBACTemplate, and for one that leaves groups, resources,
- * verbs or the names of existing roles to its parameters. The caller's. */
+ * verbs or the names of existing roles to its parameters, or gives "*", escalate or impersonate,
+ * which the broker never holds on a member. The caller's. */
 bool template_manifest_read(const char *file, struct template_manifest *ret_manifest,
 			    struct error *err);
 void template_manifest_done(struct template_manifest *manifest);

@@ -252,6 +252,10 @@ static void manifest_print_member__refuses_what_is_no_template(void **state)
 	assert_false(manifest_print_member(&options, &err));
 	assert_non_null(strstr(err.text, "accesspolicy.yaml: "));
 	err = (struct error){0};
+	options.templates.items[0] = TEST_DATA "/../../deploy/templates/argocd-manager.yaml";
+	assert_false(manifest_print_member(&options, &err));
+	assert_non_null(strstr(err.text, "which the broker must not hold"));
+	err = (struct error){0};
 	options.templates.items[0] = TEST_DATA "/../../deploy/templates/none.yaml";
 	assert_false(manifest_print_member(&options, &err));
 	assert_non_null(strstr(err.text, "cannot be opened"));
