@@ -9,6 +9,8 @@
 #include <base/text.h>
 
 #include "core/access.h"
+#include "core/access_ending.h"
+#include "core/access_index.h"
 #include "core/access_news.h"
 #include "core/access_permission.h"
 #include "core/access_status.h"
@@ -19,7 +21,6 @@
 #include "core/ledger.h"
 #include "core/request.h"
 #include "core/store.h"
-#include "core/work_queue.h"
 
 enum { KEYS_PER_RUN = 64 }; /* the loop has others to serve */
 
@@ -27,25 +28,11 @@ struct access_controller {
 	struct access_controller_config config;
 	struct access_steps steps;
 	struct hub_state seen;
-	uint64_t round;            /* counts what changed that permissions rest on; begins at 1 */
-	struct store *accesses;    /* struct access by UID */
-	struct store *uids_by_key; /* the UID seen last under a request's key */
-	struct work_queue *queue;  /* of UIDs */
+	uint64_t round; /* counts what changed that permissions rest on; begins at 1 */
+	struct access_index index;
 	bool begun;
 	bool all_concerned; /* every access is to be looked at */
 };
-
-static void enqueue(struct access_controller *controller, const struct access *access,
-		    enum work_priority priority)
-{
-	work_queue_add(controller->queue, access->uid, priority);
-	controller->config.wake(controller->config.context);
-}
-
-static enum work_priority priority_of(const struct access *access)
-{
-	return access->ending ? WORK_REVOKE : WORK_NORMAL;
-}
 
 static void tell(struct access_controller *controller, struct access *access,
 		 const struct access_news *news)
@@ -61,8 +48,8 @@ static void step_ended(void *context, struct access *access)
 
 	if (access_news_of_step(access, &news))
 		tell(controller, access, &news);
-	work_queue_done(controller->queue, access->uid);
-	enqueue(controller, access, priority_of(access));
+	access_index_rest(&controller->index, access);
+	access_index_add(&controller->index, access);
 }
 
 /* A watch lists again only when the server says so, which may be never. */
@@ -82,23 +69,6 @@ static void tell_beside(void *context, const struct access_news *news)
 	controller->config.tell(controller->config.context, news);
 }
 
-static struct access *ensure_access(struct access_controller *controller, const char *uid,
-				    const char *request_key)
-{
-	struct access *access = store_find(controller->accesses, uid);
-
-	if (!access) {
-		access = access_new(uid, request_key);
-		store_put(controller->accesses, uid, access);
-	}
-	return access;
-}
-
-static void free_access(void *access)
-{
-	access_free(access);
-}
-
 struct access_controller *access_controller_new(const struct access_controller_config *config)
 {
 	struct access_controller *controller = memory_new(sizeof(*controller));
@@ -106,9 +76,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 	controller->config = *config;
 	hub_state_init(&controller->seen);
 	controller->round = 1;
-	controller->accesses = store_new(free_access);
-	controller->uids_by_key = store_new(memory_free);
-	controller->queue = work_queue_new(config->clock);
+	access_index_init(&controller->index, config->clock, config->wake, config->context);
 	controller->steps = (struct access_steps){
 		.hub = config->hub,
 		.executor = config->executor,
@@ -129,9 +97,7 @@ void access_controller_free(struct access_controller *controller)
 	if (!controller)
 		return;
 	destinations_free(controller->steps.destinations);
-	work_queue_free(controller->queue);
-	store_free(controller->uids_by_key);
-	store_free(controller->accesses);
+	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
 	memory_free(controller);
 }
@@ -143,30 +109,15 @@ struct store *access_controller_store(struct access_controller *controller,
 	return hub_state_store(&controller->seen, resource, ret_read);
 }
 
-/* The object of another UID that had the name before: its access has to be undone. */
-static void enqueue_predecessor(struct access_controller *controller, const char *key,
-				const char *uid)
-{
-	const char *old_uid = store_find(controller->uids_by_key, key);
-	struct access *old = old_uid ? store_find(controller->accesses, old_uid) : NULL;
-
-	if (old && !text_same(old_uid, uid)) {
-		access_retry_now(old); /* revoking does not wait for what failed before */
-		enqueue(controller, old, WORK_REVOKE);
-	}
-	if (uid && !text_same(old_uid, uid))
-		store_put(controller->uids_by_key, key, memory_text(uid));
-}
-
 static void request_changed(struct access_controller *controller, const char *key)
 {
 	const struct request *request = store_find(controller->seen.requests, key);
 	struct access *access;
 
-	enqueue_predecessor(controller, key, request ? request->uid : NULL);
+	access_index_rename(&controller->index, key, request ? request->uid : NULL);
 	if (!request)
 		return;
-	access = ensure_access(controller, request->uid, key);
+	access = access_index_ensure(&controller->index, request->uid, key);
 	if (!access->profile_key)
 		access->profile_key = request_profile_key(
 			request, controller->config.settings->profile_namespace);
@@ -176,18 +127,18 @@ static void request_changed(struct access_controller *controller, const char *ke
 	access->request_gone = false;
 	access->seen_generation = request->generation;
 	access->seen_deleting = request->deleting;
-	enqueue(controller, access, request->deleting ? WORK_REVOKE : WORK_NORMAL);
+	if (request->deleting)
+		access_index_add_first(&controller->index, access);
+	else
+		access_index_add(&controller->index, access);
 }
 
 /* Its own request may wait for that, and whoever wants the name of its ServiceAccount. */
-static bool enqueue_if_it_waits(void *context, const char *uid, void *object)
+static bool waits_for_a_record(struct access *access, const char *key)
 {
-	struct access *access = object;
-
-	(void)uid;
-	if (access->ledger_closed || text_same(access->reported_reason, "ServiceAccountConflict"))
-		enqueue(context, access, priority_of(access));
-	return true;
+	(void)key;
+	return access->ledger_closed ||
+	       text_same(access->reported_reason, "ServiceAccountConflict");
 }
 
 static void ledger_changed(struct access_controller *controller, const char *key)
@@ -198,69 +149,55 @@ static void ledger_changed(struct access_controller *controller, const char *key
 	struct access *access;
 
 	if (!ledger) {
-		store_each(controller->accesses, enqueue_if_it_waits, controller);
+		access_index_add_all(&controller->index, waits_for_a_record, NULL);
 		return;
 	}
 	text_appendf(&request_key, "%s/%s", ledger->request_namespace, ledger->request_name);
 	name = text_take(&request_key);
-	access = ensure_access(controller, ledger->uid, name);
+	access = access_index_ensure(&controller->index, ledger->uid, name);
 	if (!access->profile_key)
 		access->profile_key = memory_text(ledger->profile_key);
 	if (!access->ledger && !access->ledger_closed && !access->busy)
-		enqueue(controller, access, WORK_NORMAL);
+		access_index_add(&controller->index, access);
 }
 
-struct visit {
-	struct access_controller *controller;
-	const char *key;
-	void (*retry)(struct access *access);
-};
-
-static bool retry_if_concerned(void *context, const char *uid, void *object)
+static bool is_reachable_now(struct access *access, const char *profile_key)
 {
-	struct visit *visit = context;
-	struct access *access = object;
-
-	(void)uid;
-	if (text_same(access->profile_key, visit->key)) {
-		visit->retry(access);
-		enqueue(visit->controller, access, priority_of(access));
-	}
+	if (!text_same(access->profile_key, profile_key))
+		return false;
+	access_retry_reachable(access);
 	return true;
 }
 
-static void retry_concerned(struct access_controller *controller, const char *profile_key,
-			    void (*retry)(struct access *access))
+static bool has_another_chance(struct access *access, const char *profile_key)
 {
-	struct visit visit = {controller, profile_key, retry};
+	if (!text_same(access->profile_key, profile_key))
+		return false;
+	access_retry_now(access);
+	return true;
+}
 
+static void add_concerned(struct access_controller *controller,
+			  bool (*concerns)(struct access *access, const char *key), const char *key)
+{
 	if (controller->begun)
-		store_each(controller->accesses, retry_if_concerned, &visit);
+		access_index_add_all(&controller->index, concerns, key);
 }
 
 void access_controller_member_changed(struct access_controller *controller, const char *profile_key)
 {
-	retry_concerned(controller, profile_key, access_retry_reachable);
+	add_concerned(controller, is_reachable_now, profile_key);
 }
 
 void access_controller_access_changed(struct access_controller *controller, const char *profile_key)
 {
-	retry_concerned(controller, profile_key, access_retry_now);
+	add_concerned(controller, has_another_chance, profile_key);
 }
 
 static void profile_changed(struct access_controller *controller, const char *key)
 {
 	controller->round++; /* policies may select it by its labels */
-	retry_concerned(controller, key, access_retry_now);
-}
-
-static bool enqueue_any(void *context, const char *uid, void *access)
-{
-	struct access_controller *controller = context;
-
-	(void)uid;
-	enqueue(controller, access, priority_of(access));
-	return true;
+	add_concerned(controller, has_another_chance, key);
 }
 
 static void policy_changed(struct access_controller *controller, const char *name)
@@ -271,25 +208,18 @@ static void policy_changed(struct access_controller *controller, const char *nam
 	controller->config.wake(controller->config.context);
 }
 
-static bool enqueue_if_within(void *context, const char *uid, void *object)
+static bool is_within(struct access *access, const char *namespace_name)
 {
-	struct visit *visit = context;
-	struct access *access = object;
-	size_t size = strlen(visit->key);
+	size_t size = strlen(namespace_name);
 
-	(void)uid;
-	if (strncmp(access->request_key, visit->key, size) == 0 && access->request_key[size] == '/')
-		enqueue(visit->controller, access, priority_of(access));
-	return true;
+	return strncmp(access->request_key, namespace_name, size) == 0 &&
+	       access->request_key[size] == '/';
 }
 
 static void namespace_changed(struct access_controller *controller, const char *name)
 {
-	struct visit visit = {controller, name, NULL};
-
 	controller->round++;
-	if (controller->begun)
-		store_each(controller->accesses, enqueue_if_within, &visit);
+	add_concerned(controller, is_within, name);
 }
 
 void access_controller_changed(struct access_controller *controller,
@@ -353,27 +283,6 @@ static struct access_view view_of(struct access_controller *controller, struct a
 	};
 }
 
-static void forget(struct access_controller *controller, struct access *access)
-{
-	cleanup_free char *key = memory_text(access->request_key);
-	cleanup_free char *uid = memory_text(access->uid);
-	const char *current_uid = store_find(controller->uids_by_key, key);
-	struct access *successor;
-
-	work_queue_done(controller->queue, uid);
-	work_queue_forget(controller->queue, uid);
-	if (text_same(current_uid, uid))
-		store_remove(controller->uids_by_key, key);
-	store_remove(controller->accesses, uid);
-	current_uid = store_find(controller->uids_by_key, key);
-	successor = current_uid ? store_find(controller->accesses, current_uid) : NULL;
-	if (successor) { /* its names are free now */
-		successor->delivery = successor->busy ? successor->delivery : DELIVERY_UNKNOWN;
-		access_retry_now(successor);
-		enqueue(controller, successor, WORK_NORMAL);
-	}
-}
-
 static struct json *status_of(struct access_controller *controller, struct access *access,
 			      const struct access_view *view, const struct access_facts *facts,
 			      const struct access_plan *plan)
@@ -404,16 +313,14 @@ static void rest(struct access_controller *controller, const struct access *acce
 			: NULL;
 	int64_t left_s = token ? token->expires_at - clock_wall_s(controller->config.clock) : 0;
 
-	work_queue_done(controller->queue, access->uid);
+	access_index_rest(&controller->index, access);
 	if (plan->recheck_at_ms > 0)
-		work_queue_add_at(controller->queue, access->uid, plan->recheck_at_ms,
-				  priority_of(access));
+		access_index_add_at(&controller->index, access, plan->recheck_at_ms);
 	if (access->status_retry_at_ms > facts->now_ms)
-		work_queue_add_at(controller->queue, access->uid, access->status_retry_at_ms,
-				  priority_of(access));
+		access_index_add_at(&controller->index, access, access->status_retry_at_ms);
 	if (left_s >= 0 && token) /* then Ready is not true any more, whatever else happens */
-		work_queue_add_at(controller->queue, access->uid,
-				  facts->now_ms + (left_s + 1) * 1000, priority_of(access));
+		access_index_add_at(&controller->index, access,
+				    facts->now_ms + (left_s + 1) * 1000);
 }
 
 static void report(struct access_controller *controller, struct access *access,
@@ -457,36 +364,33 @@ static void reconcile(struct access_controller *controller, struct access *acces
 		access_drop_token(access); /* it could not be delivered for too long */
 	facts = access_view_facts(&view);
 	plan = access_plan_next(&facts);
-	access->ending = access_plan_is_ending(&facts);
+	access->ending = access_ending_is_due(&facts);
 	if (plan.step == ACCESS_FORGET)
-		forget(controller, access);
+		access_index_forget(&controller->index, access);
 	else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE)
 		report(controller, access, &view, &facts, &plan);
 	else
 		access_steps_start(&controller->steps, access, &plan);
 }
 
-static void enqueue_concerned(struct access_controller *controller)
+static bool is_any(struct access *access, const char *key)
 {
-	if (controller->begun && controller->all_concerned)
-		store_each(controller->accesses, enqueue_any, controller);
-	controller->all_concerned = false;
+	(void)access;
+	(void)key;
+	return true;
 }
 
 void access_controller_run(struct access_controller *controller)
 {
-	enqueue_concerned(controller);
+	if (controller->all_concerned)
+		add_concerned(controller, is_any, NULL);
+	controller->all_concerned = false;
 	for (int i = 0; controller->begun && i < KEYS_PER_RUN; i++) {
-		cleanup_free char *uid = NULL;
-		struct access *access;
+		struct access *access = access_index_next(&controller->index);
 
-		if (!work_queue_next(controller->queue, &uid))
+		if (!access)
 			return;
-		access = store_find(controller->accesses, uid);
-		if (access)
-			reconcile(controller, access);
-		else
-			work_queue_done(controller->queue, uid);
+		reconcile(controller, access);
 	}
 }
 
@@ -494,5 +398,5 @@ int64_t access_controller_next_due_ms(const struct access_controller *controller
 {
 	if (!controller->begun)
 		return -1;
-	return controller->all_concerned ? 0 : work_queue_next_due_ms(controller->queue);
+	return controller->all_concerned ? 0 : work_queue_next_due_ms(controller->index.queue);
 }

@@ -3,51 +3,37 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "core/access_ending.h"
 #include "core/access_facts.h"
 
 typedef bool policy(const struct access_facts *facts, struct access_plan *ret_plan);
 
-static bool decide(struct access_plan *plan, enum access_step step, const char *reason)
+bool access_plan_decide(struct access_plan *plan, enum access_step step, const char *reason)
 {
 	*plan = (struct access_plan){.step = step, .index = FACT_NONE, .reason = reason};
 	return true;
 }
 
-static bool decide_on(struct access_plan *plan, enum access_step step, int index,
-		      const char *reason)
+bool access_plan_decide_on(struct access_plan *plan, enum access_step step, int index,
+			   const char *reason)
 {
 	*plan = (struct access_plan){.step = step, .index = index, .reason = reason};
 	return true;
 }
 
-/* It was allowed, and is no longer. */
-static bool is_denied_again(const struct access_facts *f)
+bool access_plan_await_member(const struct access_facts *f, struct access_plan *p)
 {
-	return f->request_exists && !f->request_deleting && f->request_valid &&
-	       !f->request_allowed && f->ledger_exists;
-}
+	enum { MEMBER_RECHECK_MS = 61000 }; /* longer than the executor believes an identity */
 
-static bool is_ending(const struct access_facts *f)
-{
-	return !f->request_exists || f->request_deleting || f->revoking;
-}
-
-static bool member_works(const struct access_facts *f)
-{
-	return f->member == MEMBER_READY && f->member_is_recorded_one;
-}
-
-/* What was made is on record there; that we do not know of a record is no proof that there is none.
- */
-static bool unseen_ledger_is_looked_for(const struct access_facts *f, struct access_plan *p)
-{
-	return is_ending(f) && !f->ledger_exists && !f->ledger_absent &&
-	       decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
+	access_plan_decide(p, ACCESS_REPORT, "MemberChanged");
+	p->recheck_at_ms = f->now_ms + MEMBER_RECHECK_MS;
+	return true;
 }
 
 static bool request_without_trace_is_forgotten(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->request_exists && f->ledger_absent && decide(p, ACCESS_FORGET, "Gone");
+	return !f->request_exists && f->ledger_absent &&
+	       access_plan_decide(p, ACCESS_FORGET, "Gone");
 }
 
 /* Ends with the failure's time, or at once when the request or its member access changes. */
@@ -55,30 +41,14 @@ static bool failed_step_waits_for_its_time(const struct access_facts *f, struct 
 {
 	if (f->retry_at_ms <= f->now_ms)
 		return false;
-	decide(p, ACCESS_REPORT, "Retrying");
+	access_plan_decide(p, ACCESS_REPORT, "Retrying");
 	p->recheck_at_ms = f->retry_at_ms;
 	return true;
 }
 
-/* The watch may have lost it, or its CRD: nothing is revoked on that word alone. */
-static bool vanished_request_is_confirmed_gone(const struct access_facts *f, struct access_plan *p)
+static bool new_request_is_acknowledged(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->request_exists && !f->request_gone &&
-	       decide(p, ACCESS_CONFIRM_GONE, "RequestGone");
-}
-
-/* Never a mass revocation because a list was short or an API is not served for a while. */
-static bool denial_for_want_of_an_object_is_confirmed(const struct access_facts *f,
-						      struct access_plan *p)
-{
-	return is_denied_again(f) && !f->revoking && !f->denial_confirmed &&
-	       decide(p, ACCESS_CONFIRM_DENIAL, "Revoking");
-}
-
-/* From here on there is no way back but through its end. */
-static bool confirmed_denial_is_recorded(const struct access_facts *f, struct access_plan *p)
-{
-	return is_denied_again(f) && !f->revoking && decide(p, ACCESS_MARK_REVOKING, "Revoking");
+	return !f->acknowledged && access_plan_decide(p, ACCESS_ACKNOWLEDGE, "Pending");
 }
 
 /* The watch may have lost its record: a request that we once guarded may have been served. */
@@ -87,136 +57,38 @@ static bool denied_request_is_looked_for_on_record(const struct access_facts *f,
 {
 	return !f->request_allowed && f->request_valid && f->finalizer_present &&
 	       !f->ledger_exists && !f->ledger_absent &&
-	       decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
-}
-
-static bool ending_needs_member(const struct access_facts *f)
-{
-	return is_ending(f) && f->ledger_exists &&
-	       (f->object_standing != FACT_NONE || f->anchor_standing != FACT_NONE);
-}
-
-/* Ends within the time that a connection may take. */
-static bool ending_access_waits_for_an_answer(const struct access_facts *f, struct access_plan *p)
-{
-	return ending_needs_member(f) && f->member == MEMBER_CONNECTING &&
-	       decide(p, ACCESS_REPORT, "MemberConnecting");
-}
-
-/* A member that answers but does not let us revoke keeps no credential on the hub alive. */
-static bool ending_delivery_is_withdrawn_when_undoing_fails(const struct access_facts *f,
-							    struct access_plan *p)
-{
-	return is_ending(f) && (f->request_exists || f->request_gone) && f->undo_failed &&
-	       !f->withdrawal_failed && f->secret_standing &&
-	       decide(p, ACCESS_WITHDRAW, "Revoking");
-}
-
-/* The hub must not hand out what is being revoked, even while the member is away. */
-static bool ending_delivery_is_withdrawn_when_the_member_is_away(const struct access_facts *f,
-								 struct access_plan *p)
-{
-	return is_ending(f) && f->secret_standing && !member_works(f) &&
-	       decide(p, ACCESS_WITHDRAW, "Revoking");
-}
-
-/* Another cluster answers under the same access: nothing of the ledger is true there. Who it is is
- * asked again after a while, because nothing tells when the right one is back. */
-static bool wait_for_the_member_on_record(const struct access_facts *f, struct access_plan *p)
-{
-	enum { MEMBER_RECHECK_MS = 61000 }; /* longer than the executor believes an identity */
-
-	decide(p, ACCESS_REPORT, "MemberChanged");
-	p->recheck_at_ms = f->now_ms + MEMBER_RECHECK_MS;
-	return true;
-}
-
-static bool ending_access_waits_for_its_member(const struct access_facts *f, struct access_plan *p)
-{
-	if (!ending_needs_member(f) || member_works(f))
-		return false;
-	if (f->member == MEMBER_READY)
-		return wait_for_the_member_on_record(f, p);
-	/* woken by the executor, or by the member access */
-	return decide(p, ACCESS_REPORT, "RevocationPending");
-}
-
-/* Without bindings a token is worth nothing, whatever else still stands. */
-static bool ending_bindings_go_first(const struct access_facts *f, struct access_plan *p)
-{
-	return is_ending(f) && f->standing_is_binding &&
-	       decide_on(p, ACCESS_DELETE_OBJECT, f->object_standing, "Revoking");
-}
-
-static bool ending_anchors_go_next(const struct access_facts *f, struct access_plan *p)
-{
-	return is_ending(f) && f->anchor_standing != FACT_NONE &&
-	       decide_on(p, ACCESS_DELETE_ANCHOR, f->anchor_standing, "Revoking");
-}
-
-static bool ending_identity_and_roles_follow(const struct access_facts *f, struct access_plan *p)
-{
-	return is_ending(f) && f->object_standing != FACT_NONE &&
-	       decide_on(p, ACCESS_DELETE_OBJECT, f->object_standing, "Revoking");
-}
-
-static bool ending_delivery_is_withdrawn(const struct access_facts *f, struct access_plan *p)
-{
-	return is_ending(f) && f->secret_standing && decide(p, ACCESS_WITHDRAW, "Revoking");
-}
-
-/* Before the finalizer: a request that still has one leads back here after a crash. */
-static bool ended_ledger_is_closed(const struct access_facts *f, struct access_plan *p)
-{
-	return is_ending(f) && f->ledger_exists && decide(p, ACCESS_CLOSE_LEDGER, "Revoked");
-}
-
-static bool ended_request_is_released(const struct access_facts *f, struct access_plan *p)
-{
-	return f->request_deleting && f->finalizer_present &&
-	       decide(p, ACCESS_REMOVE_FINALIZER, "Revoked");
-}
-
-/* Ends when the API server removes the object, which the watch shows. */
-static bool released_request_needs_nothing(const struct access_facts *f, struct access_plan *p)
-{
-	return is_ending(f) && decide(p, ACCESS_REPORT, "Revoked");
-}
-
-static bool new_request_is_acknowledged(const struct access_facts *f, struct access_plan *p)
-{
-	return !f->acknowledged && decide(p, ACCESS_ACKNOWLEDGE, "Pending");
+	       access_plan_decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
 }
 
 /* Whatever keeps the rest from going on, a credential that was delivered is not denied. */
 static bool recorded_delivery_is_read(const struct access_facts *f, struct access_plan *p)
 {
 	return f->delivery == DELIVERY_UNKNOWN && f->secret_standing &&
-	       decide(p, ACCESS_READ_DELIVERY, "ReadingDelivery");
+	       access_plan_decide(p, ACCESS_READ_DELIVERY, "ReadingDelivery");
 }
 
 /* Ends with a new generation of the request. */
 static bool invalid_request_is_reported(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->request_valid && decide(p, ACCESS_REPORT, "InvalidRequest");
+	return !f->request_valid && access_plan_decide(p, ACCESS_REPORT, "InvalidRequest");
 }
 
 /* Ends when the policies, or what they decide on, change. */
 static bool request_without_policy_is_denied(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->request_allowed && decide(p, ACCESS_REPORT, f->denial);
+	return !f->request_allowed && access_plan_decide(p, ACCESS_REPORT, f->denial);
 }
 
 /* Ends with the watch of ClusterProfiles. */
 static bool missing_profile_is_waited_for(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->profile_exists && decide(p, ACCESS_REPORT, "ClusterProfileNotFound");
+	return !f->profile_exists && access_plan_decide(p, ACCESS_REPORT, "ClusterProfileNotFound");
 }
 
 /* Ends with a change of the templates, the request, or the ClusterProfile. */
 static bool unfilled_templates_are_waited_for(const struct access_facts *f, struct access_plan *p)
 {
-	return f->rights_problem && decide(p, ACCESS_REPORT, f->rights_problem);
+	return f->rights_problem && access_plan_decide(p, ACCESS_REPORT, f->rights_problem);
 }
 
 /* Each ends with the watch of member access, or by the executor's own word. */
@@ -231,18 +103,19 @@ static bool member_that_is_not_ready_is_waited_for(const struct access_facts *f,
 		[MEMBER_UNREACHABLE] = "MemberUnreachable",
 	};
 
-	return f->member != MEMBER_READY && decide(p, ACCESS_REPORT, reasons[f->member]);
+	return f->member != MEMBER_READY &&
+	       access_plan_decide(p, ACCESS_REPORT, reasons[f->member]);
 }
 
 static bool exchanged_member_stops_the_work(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->member_is_recorded_one && wait_for_the_member_on_record(f, p);
+	return !f->member_is_recorded_one && access_plan_await_member(f, p);
 }
 
 static bool unknown_destination_is_checked(const struct access_facts *f, struct access_plan *p)
 {
 	return f->destination == DESTINATION_UNKNOWN &&
-	       decide(p, ACCESS_CHECK_DESTINATION, "CheckingDestination");
+	       access_plan_decide(p, ACCESS_CHECK_DESTINATION, "CheckingDestination");
 }
 
 /* Before anything is made on the member. */
@@ -252,7 +125,7 @@ static bool closed_destination_stops_the_work(const struct access_facts *f, stru
 
 	if (f->destination != DESTINATION_CLOSED)
 		return false;
-	decide(p, ACCESS_REPORT, "DestinationNotOpened");
+	access_plan_decide(p, ACCESS_REPORT, "DestinationNotOpened");
 	p->recheck_at_ms = f->now_ms + DESTINATION_RECHECK_MS;
 	return true;
 }
@@ -260,14 +133,14 @@ static bool closed_destination_stops_the_work(const struct access_facts *f, stru
 static bool unread_delivery_is_read(const struct access_facts *f, struct access_plan *p)
 {
 	return f->delivery == DELIVERY_UNKNOWN &&
-	       decide(p, ACCESS_READ_DELIVERY, "ReadingDelivery");
+	       access_plan_decide(p, ACCESS_READ_DELIVERY, "ReadingDelivery");
 }
 
 static bool foreign_secret_stops_the_work(const struct access_facts *f, struct access_plan *p)
 {
 	if (f->delivery != DELIVERY_FOREIGN)
 		return false;
-	decide(p, ACCESS_REPORT, "SecretConflict");
+	access_plan_decide(p, ACCESS_REPORT, "SecretConflict");
 	p->recheck_at_ms = f->delivery_recheck_at_ms;
 	return true;
 }
@@ -275,37 +148,38 @@ static bool foreign_secret_stops_the_work(const struct access_facts *f, struct a
 /* Before the first outside effect. */
 static bool unguarded_request_gets_finalizer(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->finalizer_present && decide(p, ACCESS_ADD_FINALIZER, "AddingFinalizer");
+	return !f->finalizer_present &&
+	       access_plan_decide(p, ACCESS_ADD_FINALIZER, "AddingFinalizer");
 }
 
 /* Record before effect: names, nonce and generation are stored before the member changes. */
 static bool missing_ledger_is_opened(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->ledger_stored && decide(p, ACCESS_OPEN_LEDGER, "OpeningLedger");
+	return !f->ledger_stored && access_plan_decide(p, ACCESS_OPEN_LEDGER, "OpeningLedger");
 }
 
 static bool unsaved_intent_is_saved(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->intent_saved && decide(p, ACCESS_SAVE_LEDGER, "RecordingIntent");
+	return !f->intent_saved && access_plan_decide(p, ACCESS_SAVE_LEDGER, "RecordingIntent");
 }
 
 /* Templates changed: record before effect, what is to go as well as what is to come. */
 static bool outdated_record_is_amended(const struct access_facts *f, struct access_plan *p)
 {
-	return f->record_outdated && decide(p, ACCESS_AMEND_LEDGER, "RecordingIntent");
+	return f->record_outdated && access_plan_decide(p, ACCESS_AMEND_LEDGER, "RecordingIntent");
 }
 
 /* Less before more. */
 static bool surplus_object_is_deleted(const struct access_facts *f, struct access_plan *p)
 {
 	return f->object_surplus != FACT_NONE &&
-	       decide_on(p, ACCESS_DELETE_OBJECT, f->object_surplus, "SettingUpAccess");
+	       access_plan_decide_on(p, ACCESS_DELETE_OBJECT, f->object_surplus, "SettingUpAccess");
 }
 
 static bool changed_object_is_applied(const struct access_facts *f, struct access_plan *p)
 {
 	return f->object_changed != FACT_NONE &&
-	       decide_on(p, ACCESS_APPLY_OBJECT, f->object_changed, "SettingUpAccess");
+	       access_plan_decide_on(p, ACCESS_APPLY_OBJECT, f->object_changed, "SettingUpAccess");
 }
 
 /* Ends with the other request; asked again after a while. */
@@ -315,7 +189,7 @@ static bool taken_identity_is_a_conflict(const struct access_facts *f, struct ac
 
 	if (f->object_missing == FACT_NONE || !f->identity_taken)
 		return false;
-	decide(p, ACCESS_REPORT, "ServiceAccountConflict");
+	access_plan_decide(p, ACCESS_REPORT, "ServiceAccountConflict");
 	p->recheck_at_ms = f->now_ms + IDENTITY_RECHECK_MS;
 	return true;
 }
@@ -324,7 +198,7 @@ static bool taken_identity_is_a_conflict(const struct access_facts *f, struct ac
 static bool missing_object_is_made(const struct access_facts *f, struct access_plan *p)
 {
 	return f->object_missing != FACT_NONE &&
-	       decide_on(p, ACCESS_CREATE_OBJECT, f->object_missing, "SettingUpAccess");
+	       access_plan_decide_on(p, ACCESS_CREATE_OBJECT, f->object_missing, "SettingUpAccess");
 }
 
 static bool good_credential_is_kept(const struct access_facts *f)
@@ -334,19 +208,20 @@ static bool good_credential_is_kept(const struct access_facts *f)
 
 static bool unproved_token_is_proved(const struct access_facts *f, struct access_plan *p)
 {
-	return f->token_in_hand && !f->token_proved && decide(p, ACCESS_PROVE, "ProvingToken");
+	return f->token_in_hand && !f->token_proved &&
+	       access_plan_decide(p, ACCESS_PROVE, "ProvingToken");
 }
 
 /* jti and expiry are on record before anybody can use the token. */
 static bool proved_token_is_recorded(const struct access_facts *f, struct access_plan *p)
 {
 	return f->token_in_hand && !f->ledger_saved &&
-	       decide(p, ACCESS_SAVE_LEDGER, "RecordingToken");
+	       access_plan_decide(p, ACCESS_SAVE_LEDGER, "RecordingToken");
 }
 
 static bool recorded_token_is_delivered(const struct access_facts *f, struct access_plan *p)
 {
-	return f->token_in_hand && decide(p, ACCESS_DELIVER, "Delivering");
+	return f->token_in_hand && access_plan_decide(p, ACCESS_DELIVER, "Delivering");
 }
 
 /* Never more than one mint a minute for a request, whatever goes wrong after it. */
@@ -354,14 +229,15 @@ static bool next_mint_waits_for_its_time(const struct access_facts *f, struct ac
 {
 	if (good_credential_is_kept(f) || f->next_mint_at_ms <= f->now_ms)
 		return false;
-	decide(p, ACCESS_REPORT, "Retrying");
+	access_plan_decide(p, ACCESS_REPORT, "Retrying");
 	p->recheck_at_ms = f->next_mint_at_ms;
 	return true;
 }
 
 static bool missing_token_is_minted(const struct access_facts *f, struct access_plan *p)
 {
-	return !good_credential_is_kept(f) && f->anchor_made && decide(p, ACCESS_MINT, "Minting");
+	return !good_credential_is_kept(f) && f->anchor_made &&
+	       access_plan_decide(p, ACCESS_MINT, "Minting");
 }
 
 /* A used generation is never used again: its anchor may carry a token that nobody holds. */
@@ -369,18 +245,19 @@ static bool spent_anchor_is_followed_by_the_next(const struct access_facts *f,
 						 struct access_plan *p)
 {
 	return !good_credential_is_kept(f) && f->anchor_spent &&
-	       decide(p, ACCESS_RESERVE_ANCHOR, "ReservingAnchor");
+	       access_plan_decide(p, ACCESS_RESERVE_ANCHOR, "ReservingAnchor");
 }
 
 static bool missing_anchor_is_made(const struct access_facts *f, struct access_plan *p)
 {
-	return !good_credential_is_kept(f) && decide(p, ACCESS_CREATE_ANCHOR, "CreatingAnchor");
+	return !good_credential_is_kept(f) &&
+	       access_plan_decide(p, ACCESS_CREATE_ANCHOR, "CreatingAnchor");
 }
 
 static bool learnt_facts_are_recorded(const struct access_facts *f, struct access_plan *p)
 {
 	return good_credential_is_kept(f) && !f->ledger_saved &&
-	       decide(p, ACCESS_SAVE_LEDGER, "RecordingDelivery");
+	       access_plan_decide(p, ACCESS_SAVE_LEDGER, "RecordingDelivery");
 }
 
 /* Delivered ones after the overlap, because consumers may still hold them. Before the next anchor
@@ -388,29 +265,17 @@ static bool learnt_facts_are_recorded(const struct access_facts *f, struct acces
 static bool superseded_anchor_is_deleted(const struct access_facts *f, struct access_plan *p)
 {
 	return f->anchor_superseded != FACT_NONE &&
-	       decide_on(p, ACCESS_DELETE_ANCHOR, f->anchor_superseded, "RetiringToken");
+	       access_plan_decide_on(p, ACCESS_DELETE_ANCHOR, f->anchor_superseded,
+				     "RetiringToken");
 }
 
 /* Asked in order; the first that decides wins. */
 static policy *const policies[] = {
 	request_without_trace_is_forgotten,
-	ending_delivery_is_withdrawn_when_undoing_fails,
+	access_ending_withdraws_first,
 	failed_step_waits_for_its_time,
 
-	vanished_request_is_confirmed_gone,
-	denial_for_want_of_an_object_is_confirmed,
-	confirmed_denial_is_recorded,
-	unseen_ledger_is_looked_for,
-	ending_access_waits_for_an_answer,
-	ending_delivery_is_withdrawn_when_the_member_is_away,
-	ending_access_waits_for_its_member,
-	ending_bindings_go_first,
-	ending_anchors_go_next,
-	ending_identity_and_roles_follow,
-	ending_delivery_is_withdrawn,
-	ended_ledger_is_closed,
-	ended_request_is_released,
-	released_request_needs_nothing,
+	access_ending_next,
 
 	new_request_is_acknowledged,
 	denied_request_is_looked_for_on_record,
@@ -444,11 +309,6 @@ static policy *const policies[] = {
 	missing_anchor_is_made,
 };
 
-bool access_plan_is_ending(const struct access_facts *facts)
-{
-	return is_ending(facts);
-}
-
 struct access_plan access_plan_next(const struct access_facts *facts)
 {
 	struct access_plan plan;
@@ -457,7 +317,7 @@ struct access_plan access_plan_next(const struct access_facts *facts)
 		if (policies[i](facts, &plan))
 			return plan;
 
-	decide(&plan, ACCESS_REPORT, "Issued");
+	access_plan_decide(&plan, ACCESS_REPORT, "Issued");
 	plan.recheck_at_ms = facts->renew_at_ms;
 	if (facts->overlap_until_ms > facts->now_ms && facts->overlap_until_ms < plan.recheck_at_ms)
 		plan.recheck_at_ms = facts->overlap_until_ms;

@@ -1,7 +1,7 @@
 /* access_plan.h - decides the next step for one request.
  *
  * Pure: the answer depends on the facts alone. The list of policies in access_plan.c is the
- * specification of what the broker does, in order. */
+ * specification of what the broker does, in order; that of access_ending.c is a part of it. */
 #ifndef CORE_ACCESS_PLAN_H
 #define CORE_ACCESS_PLAN_H
 
@@ -48,8 +48,14 @@ struct access_plan {
 
 struct access_plan access_plan_next(const struct access_facts *facts);
 
-/* True when the access is to be undone: its request goes, or is no longer allowed. */
-bool access_plan_is_ending(const struct access_facts *facts);
+/* For the files that make up the plan; all three are true. */
+bool access_plan_decide(struct access_plan *plan, enum access_step step, const char *reason);
+bool access_plan_decide_on(struct access_plan *plan, enum access_step step, int index,
+			   const char *reason);
+
+/* Another cluster answers under the same access: nothing of the ledger is true there. Who it is is
+ * asked again after a while, because nothing tells when the right one is back. */
+bool access_plan_await_member(const struct access_facts *facts, struct access_plan *ret_plan);
 
 /* As logs print it: "create object". Static. */
 const char *access_step_name(enum access_step step);

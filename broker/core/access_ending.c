@@ -1,0 +1,164 @@
+#include "core/access_ending.h"
+
+#include <stddef.h>
+
+#include "core/access_facts.h"
+#include "core/access_plan.h"
+
+typedef bool policy(const struct access_facts *facts, struct access_plan *ret_plan);
+
+/* It was allowed, and is no longer. */
+static bool is_denied_again(const struct access_facts *f)
+{
+	return f->request_exists && !f->request_deleting && f->request_valid &&
+	       !f->request_allowed && f->ledger_exists;
+}
+
+bool access_ending_is_due(const struct access_facts *f)
+{
+	return !f->request_exists || f->request_deleting || f->revoking;
+}
+
+static bool member_works(const struct access_facts *f)
+{
+	return f->member == MEMBER_READY && f->member_is_recorded_one;
+}
+
+/* What was made is on record there; that we do not know of a record is no proof that there is none.
+ */
+static bool unseen_ledger_is_looked_for(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && !f->ledger_exists && !f->ledger_absent &&
+	       access_plan_decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
+}
+
+/* The watch may have lost it, or its CRD: nothing is revoked on that word alone. */
+static bool vanished_request_is_confirmed_gone(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->request_exists && !f->request_gone &&
+	       access_plan_decide(p, ACCESS_CONFIRM_GONE, "RequestGone");
+}
+
+/* Never a mass revocation because a list was short or an API is not served for a while. */
+static bool denial_for_want_of_an_object_is_confirmed(const struct access_facts *f,
+						      struct access_plan *p)
+{
+	return is_denied_again(f) && !f->revoking && !f->denial_confirmed &&
+	       access_plan_decide(p, ACCESS_CONFIRM_DENIAL, "Revoking");
+}
+
+/* From here on there is no way back but through its end. */
+static bool confirmed_denial_is_recorded(const struct access_facts *f, struct access_plan *p)
+{
+	return is_denied_again(f) && !f->revoking &&
+	       access_plan_decide(p, ACCESS_MARK_REVOKING, "Revoking");
+}
+
+static bool ending_needs_member(const struct access_facts *f)
+{
+	return access_ending_is_due(f) && f->ledger_exists &&
+	       (f->object_standing != FACT_NONE || f->anchor_standing != FACT_NONE);
+}
+
+/* Ends within the time that a connection may take. */
+static bool ending_access_waits_for_an_answer(const struct access_facts *f, struct access_plan *p)
+{
+	return ending_needs_member(f) && f->member == MEMBER_CONNECTING &&
+	       access_plan_decide(p, ACCESS_REPORT, "MemberConnecting");
+}
+
+/* A member that answers but does not let us revoke keeps no credential on the hub alive. */
+bool access_ending_withdraws_first(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && (f->request_exists || f->request_gone) &&
+	       f->undo_failed && !f->withdrawal_failed && f->secret_standing &&
+	       access_plan_decide(p, ACCESS_WITHDRAW, "Revoking");
+}
+
+/* The hub must not hand out what is being revoked, even while the member is away. */
+static bool ending_delivery_is_withdrawn_when_the_member_is_away(const struct access_facts *f,
+								 struct access_plan *p)
+{
+	return access_ending_is_due(f) && f->secret_standing && !member_works(f) &&
+	       access_plan_decide(p, ACCESS_WITHDRAW, "Revoking");
+}
+
+static bool ending_access_waits_for_its_member(const struct access_facts *f, struct access_plan *p)
+{
+	if (!ending_needs_member(f) || member_works(f))
+		return false;
+	if (f->member == MEMBER_READY)
+		return access_plan_await_member(f, p);
+	/* woken by the executor, or by the member access */
+	return access_plan_decide(p, ACCESS_REPORT, "RevocationPending");
+}
+
+/* Without bindings a token is worth nothing, whatever else still stands. */
+static bool ending_bindings_go_first(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && f->standing_is_binding &&
+	       access_plan_decide_on(p, ACCESS_DELETE_OBJECT, f->object_standing, "Revoking");
+}
+
+static bool ending_anchors_go_next(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && f->anchor_standing != FACT_NONE &&
+	       access_plan_decide_on(p, ACCESS_DELETE_ANCHOR, f->anchor_standing, "Revoking");
+}
+
+static bool ending_identity_and_roles_follow(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && f->object_standing != FACT_NONE &&
+	       access_plan_decide_on(p, ACCESS_DELETE_OBJECT, f->object_standing, "Revoking");
+}
+
+static bool ending_delivery_is_withdrawn(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && f->secret_standing &&
+	       access_plan_decide(p, ACCESS_WITHDRAW, "Revoking");
+}
+
+/* Before the finalizer: a request that still has one leads back here after a crash. */
+static bool ended_ledger_is_closed(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && f->ledger_exists &&
+	       access_plan_decide(p, ACCESS_CLOSE_LEDGER, "Revoked");
+}
+
+static bool ended_request_is_released(const struct access_facts *f, struct access_plan *p)
+{
+	return f->request_deleting && f->finalizer_present &&
+	       access_plan_decide(p, ACCESS_REMOVE_FINALIZER, "Revoked");
+}
+
+/* Ends when the API server removes the object, which the watch shows. */
+static bool released_request_needs_nothing(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && access_plan_decide(p, ACCESS_REPORT, "Revoked");
+}
+
+/* Asked in order; the first that decides wins. */
+static policy *const policies[] = {
+	vanished_request_is_confirmed_gone,
+	denial_for_want_of_an_object_is_confirmed,
+	confirmed_denial_is_recorded,
+	unseen_ledger_is_looked_for,
+	ending_access_waits_for_an_answer,
+	ending_delivery_is_withdrawn_when_the_member_is_away,
+	ending_access_waits_for_its_member,
+	ending_bindings_go_first,
+	ending_anchors_go_next,
+	ending_identity_and_roles_follow,
+	ending_delivery_is_withdrawn,
+	ended_ledger_is_closed,
+	ended_request_is_released,
+	released_request_needs_nothing,
+};
+
+bool access_ending_next(const struct access_facts *f, struct access_plan *ret_plan)
+{
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (policies[i](f, ret_plan))
+			return true;
+	return false;
+}
