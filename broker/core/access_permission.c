@@ -57,6 +57,20 @@ static bool lost_its_profile(struct access *access, const struct hub_state *seen
 	return true;
 }
 
+static bool is_suspended(const struct access *access)
+{
+	return text_same(access->permission.reason, "Suspended");
+}
+
+static bool suspend(struct access *access, const struct request *request)
+{
+	if (!request->suspended)
+		return false;
+	permission_done(&access->permission);
+	access->permission.reason = "Suspended";
+	return true;
+}
+
 /* What is denied by its names alone is not filled in: that costs time and memory. */
 static void decide(struct access *access, const struct request *request,
 		   const struct hub_state *seen, const struct access_settings *settings)
@@ -73,6 +87,8 @@ static void decide(struct access *access, const struct request *request,
 	};
 
 	forget_rights(access);
+	if (suspend(access, request))
+		return;
 	permission_decide(&access->permission, &basis, request, NULL, access->profile_key);
 	if (!access->permission.allowed || lost_its_profile(access, seen))
 		return;
@@ -90,11 +106,13 @@ static void update(struct access *access, const struct request *request,
 		   const struct hub_state *seen, const struct access_settings *settings)
 {
 	bool was_allowed = access->permission.allowed;
+	bool was_suspended = is_suspended(access);
 
 	decide(access, request, seen, settings);
-	if (access->permission.allowed == was_allowed)
+	if (access->permission.allowed == was_allowed && is_suspended(access) == was_suspended)
 		return;
-	access->denial_confirmed = false;
+	/* that it is suspended, no watch has to show any more */
+	access->denial_confirmed = is_suspended(access);
 	access_retry_now(access);
 }
 

@@ -58,6 +58,7 @@ static const struct sentence sentences[] = {
 	{"ServiceAccountConflict",
 	 "the ServiceAccount of this name on the member belongs to another request", false},
 	{"SecretConflict", "a Secret of this name exists and is not ours", true},
+	{"Suspended", "the request is suspended: nothing is left of its access", true},
 	{"Revoking", "the access is being revoked", true},
 	{"RevocationPending", "the member is away: what it holds is revoked when it returns", true},
 	{"Revoked", "the access is revoked", true},

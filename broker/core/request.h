@@ -31,6 +31,7 @@ struct request {
 	char *resource_version;
 	int64_t generation;
 	bool deleting;
+	bool suspended;
 	size_t finalizer_count;
 	int finalizer_index; /* of ours; -1: not there */
 

@@ -301,6 +301,21 @@ static void access_permission_update__changes_no_record_that_is_being_undone(voi
 	assert_true(access->ledger_closed);
 }
 
+static void access_permission_update__needs_no_proof_of_a_suspension(void **state)
+{
+	(void)state;
+	update(1);
+	change_request("{'metadata':{'generation':2},'spec':{'suspend':true}}");
+	update(1);
+	assert_string_equal(access->permission.reason, "Suspended");
+	assert_true(access->denial_confirmed);
+	store_remove(seen.policies, SAMPLE_POLICY_NAME);
+	change_request("{'metadata':{'generation':3},'spec':{'suspend':false}}");
+	update(2);
+	assert_string_equal(access->permission.reason, "PolicyMissing");
+	assert_false(access->denial_confirmed);
+}
+
 /* As after a revocation for want of a permission. */
 static void close_record(void)
 {
@@ -392,6 +407,7 @@ int main(void)
 		TEST(access_permission_update__keeps_a_confirmed_denial_until_it_turns),
 		TEST(access_permission_update__has_no_word_without_a_request_that_can_be_served),
 		TEST(access_permission_update__keeps_its_word_of_a_request_that_went),
+		TEST(access_permission_update__needs_no_proof_of_a_suspension),
 		TEST(access_permission_update__gives_what_the_operator_set),
 		TEST(access_permission_update__knows_namespaces_and_profiles),
 		TEST(access_permission_update__says_why_templates_cannot_be_filled),

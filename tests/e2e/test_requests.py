@@ -90,7 +90,7 @@ def open_member(member, identities):
 
 
 @pytest.fixture
-def asked(fleet, changed, freed, request):
+def asked(fleet, changed, freed, suspended, request):
     """Asks for something under the test's own name; it is withdrawn at the end."""
     made = {}
 
@@ -659,6 +659,34 @@ def test_a_request_goes_on_when_a_foreign_secret_has_gone(fleet, freed):
 
 
 # Nothing is written without need. Last, because it looks at all that stands.
+
+
+@pytest.fixture(scope="module")
+def suspended(fleet):
+    """What is given again gets no token within a minute of the last one."""
+    name, where = "suspended", path("authtokenrequests", OTHER_TEAM, "suspended")
+    fleet.request(name, fleet.member, namespace=OTHER_TEAM)
+    fleet.wait_ready(name, OTHER_TEAM)
+    uid = fleet.get_request(name, OTHER_TEAM)["metadata"]["uid"]
+    old = fleet.credential(name, OTHER_TEAM)
+    fleet.hub_api.merge(where, {"spec": {"suspend": True}})
+    fleet.wait_reason(name, "Suspended", namespace=OTHER_TEAM)
+    left = traces(fleet, uid), status_of(fleet, name, OTHER_TEAM)
+    refused = client(old).call("GET", path("jobs")).status
+    fleet.hub_api.merge(where, {"spec": {"suspend": False}})
+    return name, left, refused, old
+
+
+def test_a_suspended_request_has_no_access_until_it_goes_on(fleet, suspended):
+    name, (left, status), refused, old = suspended
+    assert left == []
+    assert "tokenResponse" not in status and "expirationTimestamp" not in status
+    assert refused in (401, 403)
+    fleet.wait_ready(name, OTHER_TEAM, 120)
+    credential = fleet.credential(name, OTHER_TEAM)
+    assert credential["token"] != old["token"]
+    assert client(credential).call("GET", path("jobs")).status == 200
+    assert client(old).call("GET", path("jobs")).status == 401
 
 
 def test_in_steady_state_nothing_is_written(fleet, asked):
