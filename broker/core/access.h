@@ -79,6 +79,7 @@ struct access {
 	unsigned lost_anchors;               /* in a row, without a token */
 	char asked_terms[DIGEST_SHORT_SIZE]; /* request_terms() of the mint in flight */
 	int64_t asked_expiration_s;
+	int64_t asked_rotate_at_s;
 	int64_t open_generation; /* an anchor made by this process that has no token yet; 0: none */
 	struct access_token token;
 

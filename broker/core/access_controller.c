@@ -268,6 +268,7 @@ static struct access_view view_of(struct access_controller *controller, struct a
 		member = executor->member(executor->context, access->profile_key);
 	return (struct access_view){
 		.now_ms = now_ms,
+		.now_s = clock_wall_s(controller->config.clock),
 		.access = access,
 		.request = request,
 		.request_allowed = access->permission.allowed,

@@ -129,6 +129,9 @@ static struct condition ready_condition(const struct access_report *report, stru
 		if (report->access->failure.reason)
 			text_appendf(message, "; its renewal fails: %s",
 				     report->access->failure.error.text);
+		if (report->request->rotate_at_is_wrong)
+			text_append(message, "; the annotation " REQUEST_ROTATE_AT
+					     " is no time such as 2026-01-31T12:00:00Z");
 		return (struct condition){"Ready", "True", "Issued", text_chars(message)};
 	}
 	describe(report, message);
@@ -253,6 +256,14 @@ static void add_time(struct json *object, const char *key, int64_t seconds)
 	json_add_string(object, key, text);
 }
 
+static int64_t renewal_time(const struct access_report *report, const struct ledger_anchor *token)
+{
+	int64_t renewal = token->issued_at + renewal_delay_s(report->access->uid, token);
+	int64_t rotation = report->request->rotate_at_s;
+
+	return renewal_is_rotation(rotation, token) && rotation < renewal ? rotation : renewal;
+}
+
 static void add_credential(struct json *status, const struct access_report *report,
 			   const struct ledger_anchor *token)
 {
@@ -263,8 +274,7 @@ static void add_credential(struct json *status, const struct access_report *repo
 	/* for clients of the variant that reads a group */
 	json_add_string(response, "apiGroup", "");
 	add_time(status, "expirationTimestamp", token->expires_at);
-	add_time(status, "renewalTimestamp",
-		 token->issued_at + renewal_delay_s(report->access->uid, token));
+	add_time(status, "renewalTimestamp", renewal_time(report, token));
 	json_add_string(delivery, "name", report->request->delivery_name);
 	json_add_string(delivery, "format", "Kubeconfig");
 	add_reference(json_add_object(delivery, "objectRef"), report->access);

@@ -6,6 +6,7 @@
 #include "core/identity_claim.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
+#include "core/renewal.h"
 #include "core/request.h"
 #include "core/rights.h"
 
@@ -120,6 +121,17 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 		!access->secret_gone && (ledger->secret.uid || ledger_has_token(ledger));
 }
 
+/* The calendar may be set while we wait: what is due is asked again at each pass. */
+static void hasten_rotation(const struct access_view *view, const struct ledger_anchor *delivered,
+			    struct access_facts *facts)
+{
+	int64_t rotate_at_s = view->request->rotate_at_s;
+	int64_t due_ms = view->now_ms + (rotate_at_s - view->now_s) * 1000;
+
+	if (renewal_is_rotation(rotate_at_s, delivered) && due_ms < facts->renew_at_ms)
+		facts->renew_at_ms = due_ms;
+}
+
 static void view_credential(const struct access_view *view, struct access_facts *facts)
 {
 	const struct access *access = view->access;
@@ -149,6 +161,8 @@ static void view_credential(const struct access_view *view, struct access_facts 
 		facts->credential_is_as_asked = text_same(terms, delivered->terms);
 	}
 	facts->renew_at_ms = access->renew_at_ms;
+	if (facts->credential_delivered && view->request)
+		hasten_rotation(view, delivered, facts);
 }
 
 struct access_facts access_view_facts(const struct access_view *view)

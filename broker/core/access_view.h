@@ -13,6 +13,7 @@ struct store;
 
 struct access_view {
 	int64_t now_ms; /* monotonic */
+	int64_t now_s;  /* of the calendar, seconds since 1970 */
 	const struct access *access;
 	const struct request *request; /* NULL: the watch does not show it with this UID */
 	bool request_allowed;

@@ -184,6 +184,7 @@ static bool read_anchor(struct ledger *ledger, const struct json *item, struct e
 	anchor->terms = memory_text(json_find_string(item, "terms"));
 	anchor->issued_at = read_time(json_find(item, "issuedAt"));
 	anchor->expires_at = read_time(json_find(item, "expirationTimestamp"));
+	anchor->rotate_at = read_time(json_find(item, "rotateAt"));
 	return true;
 }
 
@@ -338,6 +339,7 @@ static void render_anchor(const struct ledger *ledger, const struct ledger_ancho
 	json_add_string(item, "terms", anchor->terms);
 	render_time(item, "issuedAt", anchor->issued_at);
 	render_time(item, "expirationTimestamp", anchor->expires_at);
+	render_time(item, "rotateAt", anchor->rotate_at);
 }
 
 static void render_lists(const struct ledger *ledger, struct json *spec)

@@ -42,6 +42,7 @@ struct ledger_anchor {
 	char *terms;       /* request_terms() that the token was asked for with */
 	int64_t issued_at; /* iat and exp of the token, seconds; 0 without a token */
 	int64_t expires_at;
+	int64_t rotate_at; /* the latest rotation that it carries out, seconds; 0: none */
 };
 
 /* The Secret on the hub. */

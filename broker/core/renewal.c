@@ -26,3 +26,16 @@ int64_t renewal_delay_s(const char *request_uid, const struct ledger_anchor *anc
 		 2001;
 	return lifetime * (5000 + spread) / 10000;
 }
+
+bool renewal_is_rotation(int64_t rotate_at_s, const struct ledger_anchor *anchor)
+{
+	return rotate_at_s > anchor->rotate_at;
+}
+
+int64_t renewal_rotates_for(int64_t rotate_at_s, const struct ledger_anchor *previous,
+			    int64_t now_s)
+{
+	int64_t last = previous ? previous->rotate_at : 0;
+
+	return rotate_at_s > last && rotate_at_s <= now_s ? rotate_at_s : last;
+}

@@ -4,6 +4,7 @@
 #ifndef CORE_RENEWAL_H
 #define CORE_RENEWAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ledger_anchor;
@@ -16,5 +17,14 @@ enum {
 /* Seconds from issue to renewal: 60 % of the lifetime, moved by up to 10 % of it either way. The
  * same request and generation give the same answer, so that a restart changes no plan. */
 int64_t renewal_delay_s(const char *request_uid, const struct ledger_anchor *anchor);
+
+/* The rotation, as a time in seconds, that a token minted at NOW_S carries out for good when
+ * ROTATE_AT_S is asked for (0: none) and PREVIOUS is the anchor before (NULL: none): the latest
+ * that is due. */
+int64_t renewal_rotates_for(int64_t rotate_at_s, const struct ledger_anchor *previous,
+			    int64_t now_s);
+
+/* True when the token of ANCHOR does not carry out ROTATE_AT_S. */
+bool renewal_is_rotation(int64_t rotate_at_s, const struct ledger_anchor *anchor);
 
 #endif

@@ -8,6 +8,7 @@
 #include <base/limits.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <base/timestamp.h>
 
 static char *text_or_empty(const char *text)
 {
@@ -201,6 +202,16 @@ static void read_finalizers(struct request *request, const struct json *metadata
 			request->finalizer_index = (int)i;
 }
 
+/* It can be set by who may change the request, and costs one token for each new value. */
+static void read_rotation(struct request *request, const struct json *annotations)
+{
+	const char *text = json_find_string(annotations, REQUEST_ROTATE_AT);
+	struct error err = {0};
+
+	if (!text_is_empty(text) && !timestamp_parse(text, &request->rotate_at_s, &err))
+		request->rotate_at_is_wrong = true;
+}
+
 static bool read_metadata(struct request *request, const struct json *metadata, struct error *err)
 {
 	struct text key = text_with_max(HTTP_PATH_MAX);
@@ -212,6 +223,7 @@ static bool read_metadata(struct request *request, const struct json *metadata, 
 	request->deleting = json_find_string(metadata, "deletionTimestamp") != NULL;
 	json_integer(json_find(metadata, "generation"), &request->generation);
 	read_finalizers(request, metadata);
+	read_rotation(request, json_find(metadata, "annotations"));
 	text_appendf(&key, "%s/%s", request->namespace, request->name);
 	request->key = text_take(&key);
 	if (!*request->namespace || !*request->name || !*request->uid)

@@ -15,6 +15,7 @@
 struct json;
 
 #define REQUEST_FINALIZER "credbroker.dev/revocation"
+#define REQUEST_ROTATE_AT "credbroker.dev/rotate-at" /* annotation */
 
 /* A set of rights wanted on the member. request_role_done() releases what it holds. */
 struct request_role {
@@ -32,6 +33,8 @@ struct request {
 	int64_t generation;
 	bool deleting;
 	bool suspended;
+	int64_t rotate_at_s;     /* of the annotation, seconds since 1970; 0: none */
+	bool rotate_at_is_wrong; /* it is there, and no time */
 	size_t finalizer_count;
 	int finalizer_index; /* of ours; -1: not there */
 

@@ -152,6 +152,7 @@ static void keep_token(struct access_steps *steps, struct access *access,
 	anchor->terms = memory_text(access->asked_terms);
 	anchor->issued_at = claims->issued_at;
 	anchor->expires_at = claims->expires_at;
+	anchor->rotate_at = access->asked_rotate_at_s;
 	access->ledger_saved = false;
 	access->token.secret = secret_move(token);
 	access->token.generation = anchor->generation;
@@ -266,6 +267,9 @@ void token_step_mint(struct access_steps *steps, struct access *access)
 	/* the request may be another when the answer comes */
 	request_terms(request, access->asked_terms);
 	access->asked_expiration_s = request->expiration_s;
+	access->asked_rotate_at_s = renewal_rotates_for(
+		request->rotate_at_s, ledger_anchor(ledger, access->delivery_generation),
+		clock_wall_s(steps->clock));
 	body = member_token_request_render(ledger, request, ledger->generation, anchor->uid);
 	access_steps_call_member(
 		steps, access,

@@ -106,6 +106,21 @@ static void access_view_facts__of_an_issued_request(void **state)
 	assert_int_equal(f.retry_at_ms, 0);
 }
 
+static void access_view_facts__hasten_a_rotation(void **state)
+{
+	(void)state;
+	view.now_s = 1000;
+	request->rotate_at_s = 999;
+	assert_int_equal(facts().renew_at_ms, NOW - 1000);
+	request->rotate_at_s = 1001;
+	assert_int_equal(facts().renew_at_ms, NOW + 1000);
+	request->rotate_at_s = 5000;
+	assert_int_equal(facts().renew_at_ms, NOW + 1000);
+	request->rotate_at_s = 999;
+	access->ledger->anchors[0].rotate_at = 999;
+	assert_int_equal(facts().renew_at_ms, NOW + 1000);
+}
+
 static void access_view_facts__of_a_new_request(void **state)
 {
 	struct access *fresh = access_new("request-1", "team-a/reader");
@@ -460,6 +475,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(access_view_facts__of_an_issued_request),
 		TEST(access_view_facts__of_a_new_request),
+		TEST(access_view_facts__hasten_a_rotation),
 		TEST(access_view_facts__of_a_request_that_is_not_there),
 		TEST(access_view_facts__knows_the_finalizer_before_the_watch_does),
 		TEST(access_view_facts__compares_the_member_with_the_record),

@@ -68,6 +68,29 @@ static void renewal_delay_s__spreads_requests_and_generations(void **state)
 	assert_int_not_equal(delay("uid", 1, 0, 3600), delay("uid", 2, 0, 3600));
 }
 
+static void renewal_is_rotation__counts_each_time_once(void **state)
+{
+	const struct ledger_anchor anchor = {.rotate_at = 500};
+
+	(void)state;
+	assert_true(renewal_is_rotation(501, &anchor));
+	assert_false(renewal_is_rotation(500, &anchor));
+	assert_false(renewal_is_rotation(0, &anchor));
+}
+
+static void renewal_rotates_for__is_the_latest_that_is_due(void **state)
+{
+	const struct ledger_anchor anchor = {.rotate_at = 500};
+
+	(void)state;
+	assert_int_equal(renewal_rotates_for(600, &anchor, 600), 600);
+	assert_int_equal(renewal_rotates_for(600, &anchor, 599), 500);
+	assert_int_equal(renewal_rotates_for(400, &anchor, 600), 500);
+	assert_int_equal(renewal_rotates_for(0, &anchor, 600), 500);
+	assert_int_equal(renewal_rotates_for(400, NULL, 600), 400);
+	assert_int_equal(renewal_rotates_for(0, NULL, 600), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -75,6 +98,8 @@ int main(void)
 		cmocka_unit_test(renewal_delay_s__is_the_same_after_a_restart),
 		cmocka_unit_test(renewal_delay_s__counts_from_what_was_granted),
 		cmocka_unit_test(renewal_delay_s__spreads_requests_and_generations),
+		cmocka_unit_test(renewal_is_rotation__counts_each_time_once),
+		cmocka_unit_test(renewal_rotates_for__is_the_latest_that_is_due),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,33 @@ static void request_terms__differ_with_what_the_token_is_asked_for(void **state)
 	assert_terms_equal(AUDIENCES("'a'"), AUDIENCES("'a',''"), false);
 }
 
+#define ROTATE_AT(value) "{'metadata':{'annotations':{'credbroker.dev/rotate-at':" value "}}}"
+
+static void request_read__reads_when_to_rotate(void **state)
+{
+	const struct {
+		const char *changes;
+		int64_t rotate_at_s;
+		bool is_wrong;
+	} cases[] = {
+		{"{}", 0, false},
+		{ROTATE_AT("'1970-01-01T00:10:00Z'"), 600, false},
+		{ROTATE_AT("'1970-01-01T02:10:00+02:00'"), 600, false},
+		{ROTATE_AT("''"), 0, false},
+		{ROTATE_AT("'now'"), 0, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct request *request = sample_request(cases[i].changes);
+
+		assert_int_equal(request->rotate_at_s, cases[i].rotate_at_s);
+		assert_int_equal(request->rotate_at_is_wrong, cases[i].is_wrong);
+		assert_string_equal(request->invalid, "");
+		request_free(request);
+	}
+}
+
 static void request_free__takes_nothing(void **state)
 {
 	(void)state;
@@ -382,6 +409,7 @@ int main(void)
 		cmocka_unit_test(request_read__serves_what_the_clients_of_every_variant_sent),
 		cmocka_unit_test(request_profile_key__takes_the_namespace_that_is_named),
 		cmocka_unit_test(request_terms__differ_with_what_the_token_is_asked_for),
+		cmocka_unit_test(request_read__reads_when_to_rotate),
 		cmocka_unit_test(request_free__takes_nothing),
 	};
 

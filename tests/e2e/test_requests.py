@@ -90,7 +90,7 @@ def open_member(member, identities):
 
 
 @pytest.fixture
-def asked(fleet, changed, freed, suspended, request):
+def asked(fleet, changed, freed, rotated, suspended, request):
     """Asks for something under the test's own name; it is withdrawn at the end."""
     made = {}
 
@@ -659,6 +659,27 @@ def test_a_request_goes_on_when_a_foreign_secret_has_gone(fleet, freed):
 
 
 # Nothing is written without need. Last, because it looks at all that stands.
+
+
+@pytest.fixture(scope="module")
+def rotated(fleet):
+    name = "rotated"
+    fleet.request(name, fleet.member, namespace=OTHER_TEAM)
+    fleet.wait_ready(name, OTHER_TEAM)
+    fleet.hub.kubectl("annotate", "atr", name, "-n", OTHER_TEAM,
+                      f"credbroker.dev/rotate-at={time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
+    return name, fleet.credential(name, OTHER_TEAM)
+
+
+def test_a_request_is_rotated_at_its_time_and_once(fleet, rotated):
+    name, old = rotated
+    new = eventually(lambda: differs(fleet.credential(name, OTHER_TEAM), old), 120, "a new token")
+    for credential in (new, old):  # the old one until consumers had their time
+        assert client(credential).call("GET", path("jobs")).status == 200
+    asked_for = fleet.get_request(name, OTHER_TEAM)["metadata"]["annotations"]
+    anchors = ledger_of(fleet, name, OTHER_TEAM)["spec"]["anchors"]
+    assert [anchor.get("rotateAt") for anchor in anchors] == [
+        None, asked_for["credbroker.dev/rotate-at"]]
 
 
 @pytest.fixture(scope="module")
