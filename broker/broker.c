@@ -180,6 +180,7 @@ static void build_controller(struct broker *broker)
 	const struct options *options = broker->options;
 
 	broker->settings = (struct access_settings){
+		.deletion_deadline_s = 600,
 		.hub_id = broker->hub_id,
 		.namespace = options->namespace,
 		.identity_namespace = options->identity_namespace,

@@ -280,6 +280,7 @@ static struct access_view view_of(struct access_controller *controller, struct a
 		.destination = request ? destinations_state(controller->steps.destinations,
 							    request->namespace, now_ms)
 				       : DESTINATION_UNKNOWN,
+		.deletion_deadline_s = controller->config.settings->deletion_deadline_s,
 		.ledgers = controller->seen.ledgers,
 	};
 }

@@ -83,14 +83,32 @@ static bool ending_delivery_is_withdrawn_when_the_member_is_away(const struct ac
 	       access_plan_decide(p, ACCESS_WITHDRAW, "Revoking");
 }
 
+static bool is_held_up(const struct access_facts *f)
+{
+	return ending_needs_member(f) && (!member_works(f) || f->undo_failed);
+}
+
+/* Nobody's namespace is kept from going by a member that never returns. What is left is on record,
+ * and is undone from there. */
+static bool held_up_request_is_released_in_time(const struct access_facts *f, struct access_plan *p)
+{
+	return is_held_up(f) && f->request_deleting && f->finalizer_present && f->ledger_stored &&
+	       f->now_ms >= f->release_at_ms &&
+	       access_plan_decide(p, ACCESS_REMOVE_FINALIZER, "RevocationPending");
+}
+
 static bool ending_access_waits_for_its_member(const struct access_facts *f, struct access_plan *p)
 {
 	if (!ending_needs_member(f) || member_works(f))
 		return false;
 	if (f->member == MEMBER_READY)
-		return access_plan_await_member(f, p);
-	/* woken by the executor, or by the member access */
-	return access_plan_decide(p, ACCESS_REPORT, "RevocationPending");
+		access_plan_await_member(f, p);
+	else /* woken by the executor, or by the member access */
+		access_plan_decide(p, ACCESS_REPORT, "RevocationPending");
+	if (f->finalizer_present && f->release_at_ms > f->now_ms &&
+	    (p->recheck_at_ms == 0 || f->release_at_ms < p->recheck_at_ms))
+		p->recheck_at_ms = f->release_at_ms;
+	return true;
 }
 
 /* Without bindings a token is worth nothing, whatever else still stands. */
@@ -145,6 +163,7 @@ static policy *const policies[] = {
 	unseen_ledger_is_looked_for,
 	ending_access_waits_for_an_answer,
 	ending_delivery_is_withdrawn_when_the_member_is_away,
+	held_up_request_is_released_in_time,
 	ending_access_waits_for_its_member,
 	ending_bindings_go_first,
 	ending_anchors_go_next,

@@ -29,6 +29,7 @@ struct access_facts {
 	bool request_exists; /* the watch shows it, with the UID that we work for */
 	bool request_gone;   /* a live read said so: the watch alone is no proof */
 	bool request_deleting;
+	int64_t release_at_ms; /* monotonic, for a deleted one: it waits no longer for its member */
 	bool request_valid;
 	bool request_allowed; /* by an access policy, as a whole */
 	bool revoking; /* on record: it was denied, and is undone whatever policies say now */

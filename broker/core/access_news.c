@@ -39,6 +39,12 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 	else if (step == ACCESS_CLOSE_LEDGER && access->ledger_closed)
 		*ret_news = (struct access_news){access, "Normal", "Revoke", "Revoked",
 						 "nothing of the access is left on the member"};
+	else if (step == ACCESS_REMOVE_FINALIZER && access->released && access->ledger)
+		*ret_news = (struct access_news){
+			access, "Warning", "Revoke", "Released",
+			"the request is gone and its access is not: the member was away for too "
+			"long. It is on record in the broker's namespace, and is revoked when the "
+			"member returns"};
 	else
 		return false;
 	return true;

@@ -165,6 +165,14 @@ static void view_credential(const struct access_view *view, struct access_facts 
 		hasten_rotation(view, delivered, facts);
 }
 
+static int64_t release_time_ms(const struct access_view *view)
+{
+	if (!view->request || !view->request->deleting)
+		return 0;
+	return view->now_ms +
+	       (view->request->deleted_at_s + view->deletion_deadline_s - view->now_s) * 1000;
+}
+
 struct access_facts access_view_facts(const struct access_view *view)
 {
 	const struct request *request = view->request;
@@ -173,6 +181,7 @@ struct access_facts access_view_facts(const struct access_view *view)
 		.request_exists = request != NULL,
 		.request_gone = view->access->request_gone,
 		.request_deleting = request && request->deleting,
+		.release_at_ms = release_time_ms(view),
 		.request_valid = request && !request->invalid[0],
 		.request_allowed = view->request_allowed,
 		.denial_confirmed = view->denial_confirmed,

@@ -22,6 +22,7 @@ struct access_view {
 	bool profile_exists;
 	struct member_facts member;
 	enum destination_state destination;
+	int64_t deletion_deadline_s; /* how long a deletion waits for the member */
 	const struct store *ledgers; /* of all requests, as the watch shows them */
 };
 

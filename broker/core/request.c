@@ -212,6 +212,15 @@ static void read_rotation(struct request *request, const struct json *annotation
 		request->rotate_at_is_wrong = true;
 }
 
+static void read_deletion(struct request *request, const char *timestamp)
+{
+	struct error err = {0};
+
+	request->deleting = timestamp != NULL;
+	if (timestamp) /* written by the API server */
+		timestamp_parse(timestamp, &request->deleted_at_s, &err);
+}
+
 static bool read_metadata(struct request *request, const struct json *metadata, struct error *err)
 {
 	struct text key = text_with_max(HTTP_PATH_MAX);
@@ -220,7 +229,7 @@ static bool read_metadata(struct request *request, const struct json *metadata, 
 	request->name = text_or_empty(json_find_string(metadata, "name"));
 	request->uid = text_or_empty(json_find_string(metadata, "uid"));
 	request->resource_version = text_or_empty(json_find_string(metadata, "resourceVersion"));
-	request->deleting = json_find_string(metadata, "deletionTimestamp") != NULL;
+	read_deletion(request, json_find_string(metadata, "deletionTimestamp"));
 	json_integer(json_find(metadata, "generation"), &request->generation);
 	read_finalizers(request, metadata);
 	read_rotation(request, json_find(metadata, "annotations"));

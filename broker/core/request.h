@@ -32,6 +32,7 @@ struct request {
 	char *resource_version;
 	int64_t generation;
 	bool deleting;
+	int64_t deleted_at_s; /* seconds since 1970; 0: it is not being deleted */
 	bool suspended;
 	int64_t rotate_at_s;     /* of the annotation, seconds since 1970; 0: none */
 	bool rotate_at_is_wrong; /* it is there, and no time */

@@ -265,13 +265,26 @@ static const struct row ending[] = {
 	{"also when it was exchanged", ENDING, "member_is_recorded_one=0", ACCESS_WITHDRAW, -1,
 	 "Revoking", NEVER},
 	{"then it waits for the member", ENDING, AWAY "secret_standing=0", ACCESS_REPORT, -1,
+	 "RevocationPending", NOW + 600000},
+	{"but not for longer than a while", ENDING, AWAY "secret_standing=0 release_at_ms=0",
+	 ACCESS_REMOVE_FINALIZER, -1, "RevocationPending", NEVER},
+	{"what is left is on record then", ENDING,
+	 AWAY "secret_standing=0 release_at_ms=0 finalizer_present=0", ACCESS_REPORT, -1,
+	 "RevocationPending", NEVER},
+	{"a member that refuses is not waited for any longer either", ENDING,
+	 "undo_failed=1 secret_standing=0 release_at_ms=0", ACCESS_REMOVE_FINALIZER, -1,
+	 "RevocationPending", NEVER},
+	{"a member that works is, however late it is", ENDING, "release_at_ms=0",
+	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
+	{"a request that is not deleted keeps its finalizer", ISSUED,
+	 AWAY "secret_standing=0 revoking=1 request_allowed=0", ACCESS_REPORT, -1,
 	 "RevocationPending", NEVER},
 	{"also for anchors alone", ENDING,
 	 AWAY "secret_standing=0 object_standing=-1 standing_is_binding=0", ACCESS_REPORT, -1,
-	 "RevocationPending", NEVER},
+	 "RevocationPending", NOW + 600000},
 	{"also for an identity alone", ENDING,
 	 AWAY "secret_standing=0 object_standing=0 standing_is_binding=0 anchor_standing=-1",
-	 ACCESS_REPORT, -1, "RevocationPending", NEVER},
+	 ACCESS_REPORT, -1, "RevocationPending", NOW + 600000},
 	{"on an exchanged member nothing is deleted", ENDING,
 	 "member_is_recorded_one=0 secret_standing=0", ACCESS_REPORT, -1, "MemberChanged",
 	 NOW + 61000},
@@ -546,6 +559,7 @@ static void access_plan_next__walks_to_the_end_when_the_member_returns(void **st
 	(void)state;
 	walk_to_issued(&walk);
 	walk.facts.request_deleting = true;
+	walk.facts.release_at_ms = walk.facts.now_ms + 600000;
 	walk.facts.member = MEMBER_UNREACHABLE;
 	walk.facts.member_is_recorded_one = false;
 	assert_string_equal(tell(&walk), "withdraw, RevocationPending");
@@ -632,8 +646,12 @@ static const char *wrong_about_life(const struct access_facts *f, const struct a
 	    (f->object_standing != FACT_NONE || f->anchor_standing != FACT_NONE ||
 	     f->secret_standing))
 		return "a record is closed when nothing stands";
-	if ((p->step == ACCESS_REMOVE_FINALIZER || p->step == ACCESS_FORGET) && !f->ledger_absent)
-		return "the finalizer goes when a live read found no record";
+	if (p->step == ACCESS_FORGET && !f->ledger_absent)
+		return "nothing is forgotten that has a record";
+	if (p->step == ACCESS_REMOVE_FINALIZER && !f->ledger_absent &&
+	    (!f->ledger_stored || f->now_ms < f->release_at_ms ||
+	     f->secret_standing > f->undo_failed))
+		return "the finalizer goes when a live read found no record, or its time is over";
 	return NULL;
 }
 

@@ -34,6 +34,7 @@ static const struct field fields[] = {
 	FIELD(request_exists, KIND_BOOL),
 	FIELD(request_gone, KIND_BOOL),
 	FIELD(request_deleting, KIND_BOOL),
+	FIELD(release_at_ms, KIND_TIME),
 	FIELD(request_valid, KIND_BOOL),
 	FIELD(request_allowed, KIND_BOOL),
 	FIELD(finalizer_present, KIND_BOOL),
@@ -231,7 +232,7 @@ struct access_facts sample_facts_issued(const char *changes)
 
 struct access_facts sample_facts_ending(const char *changes)
 {
-	return changed(sample_facts_issued("request_deleting=1"), changes);
+	return changed(sample_facts_issued("request_deleting=1 release_at_ms=+600000"), changes);
 }
 
 static uint32_t draw(uint32_t *random, uint32_t count)

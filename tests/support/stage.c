@@ -73,6 +73,7 @@ struct stage *stage_new(void)
 	fake_clock_init(&stage->clock);
 	stage->port = scripted_port_new();
 	stage->settings = (struct access_settings){
+		.deletion_deadline_s = 600,
 		.hub_id = "hub-1",
 		.namespace = "credbroker-system",
 		.identity_namespace = "credbroker-identities",
