@@ -24,6 +24,7 @@ def rule(groups, resources, verbs, *names):
 HUB = {
     ("ClusterRole", None, "credbroker-hub"): [
         rule([MULTICLUSTER], ["authtokenrequests"], ["get", "list", "watch", "patch"]),
+        rule([MULTICLUSTER], ["authtokenrequests"], ["issue"]),
         rule([MULTICLUSTER], ["authtokenrequests/status"], ["patch"]),
         rule([MULTICLUSTER], ["clusterprofiles"], ["get", "list", "watch"]),
         rule(["credbroker.dev"], ["accesspolicies", "rbactemplates"], ["get", "list", "watch"]),

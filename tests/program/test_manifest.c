@@ -173,6 +173,7 @@ static void manifest_print_hub__gives_these_rights_and_no_others(void **state)
 		text, "ServiceAccount broker-system/broker\n"
 		      "ClusterRole /credbroker-hub\n"
 		      " multicluster.x-k8s.io authtokenrequests get,list,watch,patch \n"
+		      " multicluster.x-k8s.io authtokenrequests issue \n"
 		      " multicluster.x-k8s.io authtokenrequests/status patch \n"
 		      " multicluster.x-k8s.io clusterprofiles get,list,watch \n"
 		      " credbroker.dev accesspolicies,rbactemplates get,list,watch \n"
