@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/admission_canary.h"
 #include "options.h"
 #include "template_manifest.h"
 
@@ -177,6 +178,13 @@ static void print_hub_role(void)
 	       "- {apiGroups: [credbroker.dev], resources: [accesspolicies, "
 	       "rbactemplates], verbs: [get, list, watch]}\n"
 	       "- {apiGroups: [\"\"], resources: [namespaces], verbs: [get, list, watch]}\n"
+	       "# since when admission policies are in force, and what a requester still may\n"
+	       "- apiGroups: [admissionregistration.k8s.io]\n"
+	       "  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]\n"
+	       "  verbs: [get]\n"
+	       "  resourceNames: [" ADMISSION_POLICY "]\n"
+	       "- {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: "
+	       "[create]}\n"
 	       "- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}\n");
 }
 
@@ -192,7 +200,12 @@ static void print_own_namespace(const char *namespace, const struct subject *sub
 	       "# the hub id\n"
 	       "- {apiGroups: [\"\"], resources: [configmaps], verbs: [create]}\n"
 	       "- {apiGroups: [\"\"], resources: [configmaps], resourceNames: [credbroker-hub], "
-	       "verbs: [get]}\n");
+	       "verbs: [get]}\n"
+	       "# dry runs that prove the admission policies\n"
+	       "- {apiGroups: [multicluster.x-k8s.io], resources: [authtokenrequests], verbs: "
+	       "[create]}\n"
+	       "- {apiGroups: [multicluster.x-k8s.io], resources: [clusterprofiles], "
+	       "resourceNames: [" ADMISSION_PROFILE "], verbs: [request-token]}\n");
 	print_binding("credbroker-ledger", namespace, "Role", "credbroker-ledger", subject);
 }
 

@@ -79,6 +79,15 @@ static bool request_without_policy_is_denied(const struct access_facts *f, struc
 	return !f->request_allowed && access_plan_decide(p, ACCESS_REPORT, f->denial);
 }
 
+/* Whatever was asked for while nothing checked who asks. What was served before goes on. Ends with
+ * the proof. */
+static bool unproven_admission_stops_what_is_new(const struct access_facts *f,
+						 struct access_plan *p)
+{
+	return !f->admission_proven && !f->spec_admitted &&
+	       access_plan_decide(p, ACCESS_REPORT, "AdmissionNotProven");
+}
+
 /* Ends with the watch of ClusterProfiles. */
 static bool missing_profile_is_waited_for(const struct access_facts *f, struct access_plan *p)
 {
@@ -282,6 +291,7 @@ static policy *const policies[] = {
 	recorded_delivery_is_read,
 	invalid_request_is_reported,
 	request_without_policy_is_denied,
+	unproven_admission_stops_what_is_new,
 	missing_profile_is_waited_for,
 	unfilled_templates_are_waited_for,
 	member_that_is_not_ready_is_waited_for,

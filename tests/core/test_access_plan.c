@@ -53,6 +53,12 @@ static const struct row issuing[] = {
 	{"what is denied learns nothing of profiles", NEW,
 	 "acknowledged=1 request_allowed=0 profile_exists=0", ACCESS_REPORT, -1,
 	 "TemplateNotAllowed", NEVER},
+	{"without proof of admission nothing new is served", NEW,
+	 "acknowledged=1 admission_proven=0 profile_exists=0", ACCESS_REPORT, -1,
+	 "AdmissionNotProven", NEVER},
+	{"what is denied is denied without that proof", NEW,
+	 "acknowledged=1 admission_proven=0 request_allowed=0", ACCESS_REPORT, -1,
+	 "TemplateNotAllowed", NEVER},
 	{"a missing profile is waited for", NEW, "acknowledged=1 profile_exists=0", ACCESS_REPORT,
 	 -1, "ClusterProfileNotFound", NEVER},
 	{"the profile is named before its member", NEW,
@@ -159,6 +165,12 @@ static const struct row keeping[] = {
 	 ACCESS_RESERVE_ANCHOR, -1, "ReservingAnchor", NEVER},
 	{"then comes the anchor", ISSUED, "renew_at_ms=-1 anchor_spent=0", ACCESS_CREATE_ANCHOR, -1,
 	 "CreatingAnchor", NEVER},
+	{"what was served with proof of admission is renewed without", ISSUED,
+	 "renew_at_ms=-1 anchor_spent=0 admission_proven=0 spec_admitted=1", ACCESS_CREATE_ANCHOR,
+	 -1, "CreatingAnchor", NEVER},
+	{"but not what was changed since", ISSUED,
+	 "renew_at_ms=-1 anchor_spent=0 admission_proven=0", ACCESS_REPORT, -1,
+	 "AdmissionNotProven", NEVER},
 	{"a renewal, too, waits for its minute", ISSUED, "renew_at_ms=-1 next_mint_at_ms=+9000",
 	 ACCESS_REPORT, -1, "Retrying", NOW + 9000},
 	{"another lifetime or audience means another token", ISSUED, "credential_is_as_asked=0",
@@ -306,6 +318,8 @@ static const struct row ending[] = {
 	 ACCESS_DELETE_OBJECT, 3, "SettingUpAccess", NEVER},
 	{"then what they give otherwise is changed", ISSUED, "object_changed=1 object_missing=4",
 	 ACCESS_APPLY_OBJECT, 1, "SettingUpAccess", NEVER},
+	{"without proof of admission, too", ISSUED, "request_allowed=0 admission_proven=0",
+	 ACCESS_CONFIRM_DENIAL, -1, "Revoking", NEVER},
 	{"what is no longer allowed is confirmed first", ISSUED, "request_allowed=0",
 	 ACCESS_CONFIRM_DENIAL, -1, "Revoking", NEVER},
 	{"then recorded, after which there is no way back", ISSUED,
@@ -671,6 +685,8 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 		return "record before effect";
 	if (makes && (!f->finalizer_present || !f->request_valid || !f->request_allowed))
 		return "nothing is made without right and finalizer";
+	if (makes && !f->admission_proven && !f->spec_admitted)
+		return "nothing new is made without proof of admission";
 	if (makes && (f->destination != DESTINATION_OPEN || f->delivery == DELIVERY_FOREIGN ||
 		      f->delivery == DELIVERY_UNKNOWN))
 		return "nothing is made that cannot be delivered";
@@ -695,6 +711,7 @@ static bool is_woken_by_a_change(const char *reason)
 	static const char *const woken[] = {
 		"InvalidRequest",
 		"TemplateNotAllowed",
+		"AdmissionNotProven",
 		"ClusterProfileNotFound",
 		"MemberAccessNotFound",
 		"MemberAccessConflict",

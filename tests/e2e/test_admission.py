@@ -1,12 +1,16 @@
 """The wall on the hub: what its API server refuses before the broker sees it, who asks, and what the
 broker does while the wall is not there."""
 
+import calendar
+import contextlib
 import json
+import time
 
 import pytest
 
 from fleet import API_MULTICLUSTER, PROFILES, TEAM, Fleet, eventually
 from kube_api import path
+from testbed import ROOT
 
 FINALIZER = "credbroker.dev/revocation"
 REQUESTS = path("authtokenrequests", TEAM)
@@ -207,3 +211,175 @@ def test_a30_tenants_write_neither_status_nor_finalizer(fleet, stored):
     reply = fleet.alice.call("PATCH", where, {"metadata": {"finalizers": []}},
                              "application/merge-patch+json")
     check_refused(reply, "credbroker-own-fields", "finalizer")
+
+
+# What the broker does.
+
+
+@pytest.fixture(scope="module")
+def broker(fleet):
+    """Runs while fleet.current does; there is no policy but those of the tests."""
+    fleet.policy.withdraw()
+    fleet.current = fleet.broker()
+    yield
+    fleet.current.stop()
+
+
+@pytest.fixture
+def policy(fleet):
+    """Makes an AccessPolicy for a subject; it goes when the test is over."""
+    made = []
+
+    def make(name, subject):
+        made.append(name)
+        fleet.hub.apply({
+            "apiVersion": "credbroker.dev/v1alpha1", "kind": "AccessPolicy",
+            "metadata": {"name": name},
+            "spec": {"subjects": [subject], "clusterProfiles": [{"selector": {}}],
+                     "allow": {"clusterRules": [{"apiGroups": ["batch"], "resources": ["jobs"],
+                                                 "verbs": ["get", "list"]}]}}})
+
+    yield make
+    for name in made:
+        fleet.hub.run("delete", "accesspolicy", name)
+
+
+def wanted_object(fleet, name, **spec):
+    role = {"name": "jobs", "rules": [READER]}
+    return request_object(fleet.member, name, clusterRoles=[role], **spec)
+
+
+def ask(fleet, name, api=None, **spec):
+    may_request(fleet, fleet.member)
+    eventually_created(api or fleet.alice, wanted_object(fleet, "dry", **spec))
+    return (api or fleet.alice).create(REQUESTS, wanted_object(fleet, name, **spec))
+
+
+def wait_until_requesters_are_known(fleet):
+    """A request has to be ten seconds younger than the policies."""
+    def is_old():
+        made = [fleet.hub_api.get(path(kind, name="credbroker-requests"))["metadata"]
+                for kind in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")]
+        now = try_create(fleet.hub_api, request_object("any")).body["metadata"]
+        return all(seconds(now) >= seconds(item) + 10 for item in made)
+
+    eventually(is_old)
+
+
+def seconds(metadata):
+    return calendar.timegm(time.strptime(metadata["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ"))
+
+
+@pytest.mark.parametrize("subject", [
+    {"users": ["alice"]}, {"groups": ["system:authenticated"]},
+    {"users": ["alice"], "namespaces": [TEAM]}], ids=["user", "group", "user in a namespace"])
+def test_a27_a_policy_on_who_asks_serves_them(fleet, broker, policy, subject):
+    wait_until_requesters_are_known(fleet)
+    policy("alice", subject)
+    ask(fleet, "by-alice")
+    fleet.wait_ready("by-alice")
+    fleet.hub_api.delete(f"{REQUESTS}/by-alice")
+    eventually(fleet.nothing_is_left)
+
+
+def test_a27_a_policy_on_a_service_account_serves_it(fleet, broker, policy):
+    name = "system:serviceaccount:team-a:ci"
+    fleet.hub.kubectl("create", "rolebinding", "ci", "-n", TEAM, "--serviceaccount=team-a:ci",
+                      "--clusterrole=asks")
+    may_request(fleet, fleet.member, name="ci", user=name)
+    wait_until_requesters_are_known(fleet)
+    policy("ci", {"serviceAccounts": [{"namespace": TEAM, "name": "ci"}]})
+    ask(fleet, "by-alice")
+    fleet.wait_reason("by-alice", "PolicyMissing")
+    ask(fleet, "by-ci", fleet.hub_api.impersonating(name))
+    fleet.wait_ready("by-ci")
+    for request in ("by-ci", "by-alice"):
+        fleet.hub_api.delete(f"{REQUESTS}/{request}")
+    eventually(fleet.nothing_is_left)
+
+
+def test_a79_a_requester_who_lost_the_right_gets_no_token_and_loses_what_there_is(fleet, broker,
+                                                                                policy):
+    wait_until_requesters_are_known(fleet)
+    policy("alice", {"users": ["alice"]})
+    ask(fleet, "loses")
+    fleet.wait_ready("loses")
+    fleet.current.kill()  # so that it is asked when the right is gone
+    # Nothing but a renewal asks. Another lifetime is one.
+    fleet.alice.merge(f"{REQUESTS}/loses", {"spec": {"credential": {"expirationSeconds": 1200}}})
+    fleet.hub.kubectl("delete", "role", "may-request", "-n", PROFILES)
+    eventually(lambda: try_create(fleet.alice, request_object(fleet.member)).status == 403)
+    fleet.current = fleet.broker()
+    fleet.wait_reason("loses", "RequesterNotAuthorized", seconds=150)
+    eventually(fleet.nothing_is_left)
+    may_request(fleet, fleet.member)
+    fleet.wait_ready("loses", seconds=150)
+    fleet.hub_api.delete(f"{REQUESTS}/loses")
+    eventually(fleet.nothing_is_left)
+
+
+@contextlib.contextmanager
+def without_admission(fleet):
+    """The hub has none of the policies; they are back afterwards."""
+    fleet.hub.kubectl("delete", "-f", ROOT / "deploy/policies")
+    stamped = request_object("none")
+    eventually(lambda: "requester" not in try_create(fleet.hub_api, stamped).body["spec"])
+    eventually(lambda: try_create(fleet.hub_api, request_object(
+        "none", requester={"username": "root"})).status == 201)
+    yield
+    fleet.hub.kubectl("apply", "-f", ROOT / "deploy/policies")
+    fleet.wait_for_admission()
+
+
+def test_a28_without_admission_nothing_new_is_served_and_what_there_is_goes_on(fleet, broker,
+                                                                              policy):
+    wait_until_requesters_are_known(fleet)
+    policy("alice", {"users": ["alice"]})
+    ask(fleet, "kept")
+    ask(fleet, "goes")
+    fleet.wait_ready("kept")
+    fleet.wait_ready("goes")
+    fleet.current.kill()
+    with without_admission(fleet):
+        begun = fleet.broker()
+        fleet.hub_api.create(REQUESTS, wanted_object(
+            fleet, "forged", requester={"username": "alice", "groups": ["system:authenticated"]}))
+        condition = fleet.wait_reason("forged", "AdmissionNotProven")
+        assert "kubectl apply -f deploy/policies" in condition["message"]
+        assert any(line.get("reason") == "AdmissionNotProven" for line in begun.log())
+        fleet.hub_api.delete(f"{REQUESTS}/goes")  # revocation goes on
+        eventually(lambda: fleet.get_request("goes") is None)
+        # and renewal: a Secret that is lost is one
+        before = fleet.credential("kept")["token"]
+        fleet.hub_api.delete(path("secrets", TEAM, "kept"))
+        begun.kill()
+        fleet.current = fleet.broker()
+        eventually(lambda: fleet.hub_api.get(path("secrets", TEAM, "kept")), seconds=120)
+        assert fleet.credential("kept")["token"] != before
+        assert fleet.condition("kept")["status"] == "True"
+        assert [item["spec"]["request"]["name"] for item in fleet.ledgers()] == ["kept"]
+    # The policies are younger than the request now: nothing is proven of who made it.
+    fleet.wait_reason("forged", "PolicyMissing")
+    assert fleet.condition("kept")["status"] == "True"  # on record
+    policy("team", {"namespaces": [TEAM]})
+    fleet.wait_ready("forged")
+    assert fleet.condition("kept")["status"] == "True"
+    for request in ("kept", "forged"):
+        fleet.hub_api.delete(f"{REQUESTS}/{request}")
+    eventually(fleet.nothing_is_left)
+
+
+@pytest.mark.parametrize("actions", [["Audit"], ["Warn"]], ids=["audit", "warn"])
+def test_a28_a_policy_that_only_looks_is_no_policy(fleet, broker, policy, actions):
+    where = path("validatingadmissionpolicybindings", name="credbroker-requests")
+    fleet.hub_api.merge(where, {"spec": {"validationActions": actions}})
+    eventually(lambda: try_create(fleet.alice, request_object("nobodys")).status == 201)
+    policy("team", {"namespaces": [TEAM]})
+    fleet.current.kill()
+    fleet.current = fleet.broker()
+    fleet.hub_api.create(REQUESTS, wanted_object(fleet, "unproven"))
+    fleet.wait_reason("unproven", "AdmissionNotProven")
+    fleet.hub_api.merge(where, {"spec": {"validationActions": ["Deny"]}})
+    fleet.wait_ready("unproven")
+    fleet.hub_api.delete(f"{REQUESTS}/unproven")
+    eventually(fleet.nothing_is_left)
