@@ -38,6 +38,9 @@ struct access_facts {
 	bool denial_confirmed; /* it is not for want of an object that a live read still finds */
 	const char *rights_problem; /* why its templates cannot be filled; static; NULL: they can */
 	const char *denial;         /* the reason why it is not allowed; static */
+	bool requester_known;
+	bool requester_refused;           /* the hub says that who asks may not, so far */
+	int64_t requester_asked_until_ms; /* monotonic; the last answer counts until then */
 	bool finalizer_present;
 	bool acknowledged; /* its status shows conditions */
 

@@ -157,6 +157,22 @@ static bool may_be_allowed_later(struct access *access, const struct request *re
 	return access->permission.allowed;
 }
 
+/* Where something was made, the hub has said so twice: one no is no ground to take it away. */
+static void refuse_requester(struct access *access)
+{
+	struct permission *permission = &access->permission;
+	unsigned wanted = access->ledger && !access->ledger->revoking ? 2 : 1;
+
+	if (!permission->allowed || !access->requester_known || access->requester_refusals < wanted)
+		return;
+	permission_done(permission);
+	forget_rights(access);
+	permission->reason = "RequesterNotAuthorized";
+	snprintf(permission->text, sizeof(permission->text),
+		 "who made this request may not, or not any more, request-token on its "
+		 "ClusterProfile and use its templates");
+}
+
 static void decide(struct access *access, const struct request *request,
 		   const struct hub_state *seen, const struct access_settings *settings)
 {
@@ -167,6 +183,7 @@ static void decide(struct access *access, const struct request *request,
 	access->requester_known = basis.requester_known;
 	later = may_be_allowed_later(access, request, seen, &basis);
 	decide_on(access, request, seen, &basis);
+	refuse_requester(access);
 	access->undecided = later && !access->permission.allowed;
 }
 
@@ -215,8 +232,12 @@ void access_permission_update(struct access *access, const struct request *reque
 		wait_for_close(access);
 		return;
 	}
-	if (access->permission_round != round ||
-	    access->permission_generation != request->generation)
+	if (access->permission_generation != request->generation) {
+		access->requester_refusals = 0;
+		access->requester_asked_until_ms = 0;
+		access->permission_round = 0;
+	}
+	if (access->permission_round != round)
 		update(access, request, seen, settings);
 	access->permission_round = round;
 	access->permission_generation = request->generation;

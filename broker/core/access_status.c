@@ -38,6 +38,8 @@ static const struct sentence sentences[] = {
 	{"LifetimeNotAllowed", "no policy allows this lifetime", true},
 	{"FormatNotAllowed", "no policy allows this format", true},
 	{"DestinationNotAllowed", "no policy allows this destination", true},
+	{"RequesterNotAuthorized", "who made this request may not", true},
+	{"CheckingRequester", "asking whether who made this request still may", false},
 	{"AdmissionNotProven",
 	 "the hub's admission policies are not proven to be in force: an administrator applies "
 	 "them "

@@ -199,6 +199,9 @@ struct access_facts access_view_facts(const struct access_view *view)
 		.denial_confirmed = view->denial_confirmed,
 		.denial = view->denial,
 		.rights_problem = view->access->rights_problem,
+		.requester_known = view->access->requester_known,
+		.requester_refused = view->access->requester_refusals > 0,
+		.requester_asked_until_ms = view->access->requester_asked_until_ms,
 		.finalizer_present =
 			(request && request->finalizer_index >= 0 && !view->access->released) ||
 			view->access->finalizer_added,

@@ -487,6 +487,35 @@ static void access_permission_update__believes_the_record_of_the_same_spec(void 
 	assert_false(access->requester_known);
 }
 
+static void refuse(void)
+{
+	access->requester_refusals++;
+	access->permission_round = 0;
+	update(9);
+}
+
+static void access_permission_update__takes_back_after_the_second_refusal_only(void **state)
+{
+	(void)state;
+	prove(true);
+	ask_as_alice("2026-03-01T12:00:00Z");
+	update(9);
+	refuse();
+	assert_false(access->permission.allowed);
+	assert_string_equal(access->permission.reason, "RequesterNotAuthorized");
+	assert_null(access->rights);
+	access->ledger = sample_request_ledger(request);
+	access->permission_round = 0;
+	update(9);
+	assert_true(access->permission.allowed);
+	refuse();
+	assert_false(access->permission.allowed);
+	request->generation = 2; /* admission looked at that one */
+	update(9);
+	assert_true(access->permission.allowed);
+	assert_int_equal(access->requester_refusals, 0);
+}
+
 static void access_permission_update__notes_no_admission_without_proof(void **state)
 {
 	(void)state;
@@ -529,6 +558,7 @@ int main(void)
 		TEST(access_permission_update__leaves_open_who_asks_while_nothing_is_proven),
 		TEST(access_permission_update__tells_nothing_on_a_name_that_is_not_proven),
 		TEST(access_permission_update__believes_the_record_of_the_same_spec),
+		TEST(access_permission_update__takes_back_after_the_second_refusal_only),
 		TEST(access_permission_update__notes_no_admission_without_proof),
 	};
 

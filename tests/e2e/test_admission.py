@@ -326,9 +326,11 @@ def without_admission(fleet):
     eventually(lambda: "requester" not in try_create(fleet.hub_api, stamped).body["spec"])
     eventually(lambda: try_create(fleet.hub_api, request_object(
         "none", requester={"username": "root"})).status == 201)
-    yield
-    fleet.hub.kubectl("apply", "-f", ROOT / "deploy/policies")
-    fleet.wait_for_admission()
+    try:
+        yield
+    finally:
+        fleet.hub.kubectl("apply", "-f", ROOT / "deploy/policies")
+        fleet.wait_for_admission()
 
 
 def test_a28_without_admission_nothing_new_is_served_and_what_there_is_goes_on(fleet, broker,
@@ -356,7 +358,7 @@ def test_a28_without_admission_nothing_new_is_served_and_what_there_is_goes_on(f
         fleet.current = fleet.broker()
         eventually(lambda: fleet.hub_api.get(path("secrets", TEAM, "kept")), seconds=120)
         assert fleet.credential("kept")["token"] != before
-        assert fleet.condition("kept")["status"] == "True"
+        fleet.wait_ready("kept")
         assert [item["spec"]["request"]["name"] for item in fleet.ledgers()] == ["kept"]
     # The policies are younger than the request now: nothing is proven of who made it.
     fleet.wait_reason("forged", "PolicyMissing")
