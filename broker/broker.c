@@ -11,6 +11,7 @@
 #include "core/access.h"
 #include "core/access_controller.h"
 #include "core/access_news.h"
+#include "core/admission_canary.h"
 #include "core/kube_path.h"
 #include "core/kubeconfig.h"
 #include "edge/event_recorder.h"
@@ -50,14 +51,17 @@ struct broker {
 	struct event_recorder *events;
 	struct push_executor *executor;
 	struct access_controller *controller;
+	struct admission_canary *canary;
 	struct access_settings settings;
 	char *hub_id;
 	struct hub_id_search *hub_id_search;
 	struct hub_watch watches[WATCH_COUNT];
-	size_t synced;
+	size_t synced; /* watches with a list, and the first word on admission */
+	bool admission_asked, admission_ready;
 	struct loop_timer work_timer;
 	struct loop_timer retry_timer;
 	struct loop_timer ca_timer;
+	struct loop_timer canary_timer;
 	int tries;
 	struct error fatal;
 };
@@ -117,14 +121,47 @@ static void access_replaced(void *context, const char *profile_key)
 	access_controller_access_changed(((struct broker *)context)->controller, profile_key);
 }
 
-static void watch_synced(void *context)
+static void synced(struct broker *broker)
 {
-	struct broker *broker = ((struct hub_watch *)context)->broker;
-
-	if (++broker->synced < WATCH_COUNT)
+	if (++broker->synced < WATCH_COUNT + 1)
 		return;
 	log_event(LOG_LEVEL_INFO, "ready", "hubID", broker->hub_id, NULL);
 	access_controller_begin(broker->controller);
+}
+
+static void watch_synced(void *context)
+{
+	synced(((struct hub_watch *)context)->broker);
+}
+
+static void ask_admission(void *context)
+{
+	admission_canary_start(((struct broker *)context)->canary);
+}
+
+static void tell_admission(const struct admission_proof *proof, bool was_ready, bool first)
+{
+	if (proof->ready && (first || !was_ready))
+		log_event(LOG_LEVEL_INFO, "the hub enforces its admission policies", NULL);
+	else if (!proof->ready && (first || was_ready))
+		log_event(LOG_LEVEL_WARNING, "nothing new is issued: admission is not proven",
+			  "reason", "AdmissionNotProven", "error", proof->text, NULL);
+}
+
+static void admission_answered(void *context)
+{
+	struct broker *broker = context;
+	const struct admission_proof *proof = admission_canary_proof(broker->canary);
+	bool first = !broker->admission_asked;
+
+	tell_admission(proof, broker->admission_ready, first);
+	broker->admission_asked = true;
+	broker->admission_ready = proof->ready;
+	access_controller_admission_changed(broker->controller, proof);
+	loop_timer_set(broker->loop, &broker->canary_timer,
+		       admission_canary_delay_ms(broker->canary), ask_admission, broker);
+	if (first)
+		synced(broker);
 }
 
 static void *project_access(const struct json *object, struct error *err)
@@ -204,6 +241,13 @@ static void begin(struct broker *broker, const char *hub_id)
 	broker->hub_id = memory_text(hub_id);
 	build_controller(broker);
 	start_watches(broker);
+	broker->canary = admission_canary_new(&(struct admission_canary_config){
+		.hub = {.start = start_hub, .context = broker},
+		.namespace = broker->options->namespace,
+		.ended = admission_answered,
+		.context = broker,
+	});
+	ask_admission(broker);
 }
 
 static void find_hub_id(void *context);
@@ -350,6 +394,7 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->work_timer);
 	loop_timer_clear(&broker->retry_timer);
 	loop_timer_clear(&broker->ca_timer);
+	loop_timer_clear(&broker->canary_timer);
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
 	push_executor_free(broker->executor);
@@ -357,6 +402,7 @@ void broker_free(struct broker *broker)
 	hub_id_abandon(broker->hub_id_search);
 	event_recorder_free(broker->events);
 	access_controller_free(broker->controller);
+	admission_canary_free(broker->canary);
 	hub_token_free(broker->hub_token);
 	kube_endpoint_done(&broker->hub_endpoint);
 	http_client_free(broker->http);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/admission_canary.h"
 #include "options.h"
 #include "template_manifest.h"
 
@@ -166,6 +167,9 @@ static void print_hub_role(void)
 	       "- apiGroups: [multicluster.x-k8s.io]\n"
 	       "  resources: [authtokenrequests]\n"
 	       "  verbs: [get, list, watch, patch]\n"
+	       "# means: this is the broker. The admission policies ask for it\n"
+	       "- {apiGroups: [multicluster.x-k8s.io], resources: [authtokenrequests], verbs: "
+	       "[issue]}\n"
 	       "- {apiGroups: [multicluster.x-k8s.io], resources: [authtokenrequests/status], "
 	       "verbs: [patch]}\n"
 	       "- {apiGroups: [multicluster.x-k8s.io], resources: [clusterprofiles], verbs: [get, "
@@ -174,6 +178,13 @@ static void print_hub_role(void)
 	       "- {apiGroups: [credbroker.dev], resources: [accesspolicies, "
 	       "rbactemplates], verbs: [get, list, watch]}\n"
 	       "- {apiGroups: [\"\"], resources: [namespaces], verbs: [get, list, watch]}\n"
+	       "# since when admission policies are in force, and what a requester still may\n"
+	       "- apiGroups: [admissionregistration.k8s.io]\n"
+	       "  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]\n"
+	       "  verbs: [get]\n"
+	       "  resourceNames: [" ADMISSION_POLICY "]\n"
+	       "- {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: "
+	       "[create]}\n"
 	       "- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}\n");
 }
 
@@ -189,7 +200,12 @@ static void print_own_namespace(const char *namespace, const struct subject *sub
 	       "# the hub id\n"
 	       "- {apiGroups: [\"\"], resources: [configmaps], verbs: [create]}\n"
 	       "- {apiGroups: [\"\"], resources: [configmaps], resourceNames: [credbroker-hub], "
-	       "verbs: [get]}\n");
+	       "verbs: [get]}\n"
+	       "# dry runs that prove the admission policies\n"
+	       "- {apiGroups: [multicluster.x-k8s.io], resources: [authtokenrequests], verbs: "
+	       "[create]}\n"
+	       "- {apiGroups: [multicluster.x-k8s.io], resources: [clusterprofiles], "
+	       "resourceNames: [" ADMISSION_PROFILE "], verbs: [request-token]}\n");
 	print_binding("credbroker-ledger", namespace, "Role", "credbroker-ledger", subject);
 }
 

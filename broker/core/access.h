@@ -56,6 +56,10 @@ struct access {
 	struct rights *rights;      /* as of the same; NULL: its templates cannot be filled */
 	const char *rights_problem; /* why, as a reason; static */
 	struct error rights_error;
+	bool requester_known;        /* as of the same: who asks, as the request says, is proven */
+	unsigned requester_refusals; /* in a row: of being asked whether who asks may */
+	int64_t requester_asked_until_ms; /* monotonic; the last answer counts until then */
+	bool undecided;        /* it is denied, but who asks may be proven later, and allowed */
 	bool denial_confirmed; /* a live read found nothing that the watches do not show */
 
 	struct ledger *ledger; /* the working copy; NULL: none */

@@ -242,6 +242,18 @@ void access_controller_changed(struct access_controller *controller,
 			kinds[i].changed(controller, key);
 }
 
+void access_controller_admission_changed(struct access_controller *controller,
+					 const struct admission_proof *proof)
+{
+	const struct admission_proof *known = &controller->seen.admission;
+
+	if (known->ready == proof->ready && known->since_s == proof->since_s &&
+	    text_same(known->text, proof->text))
+		return;
+	controller->seen.admission = *proof;
+	policy_changed(controller, NULL);
+}
+
 void access_controller_begin(struct access_controller *controller)
 {
 	controller->begun = true;
@@ -271,7 +283,9 @@ static struct access_view view_of(struct access_controller *controller, struct a
 		.now_s = clock_wall_s(controller->config.clock),
 		.access = access,
 		.request = request,
+		.admission_proven = controller->seen.admission.ready,
 		.request_allowed = access->permission.allowed,
+		.request_undecided = access->undecided,
 		.denial_confirmed = access->denial_confirmed,
 		.denial = access->permission.reason,
 		.profile_exists =

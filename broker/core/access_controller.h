@@ -11,6 +11,7 @@
 #include "core/hub_state.h"
 
 struct access_controller;
+struct admission_proof;
 struct store;
 
 struct access_controller_config {
@@ -43,6 +44,10 @@ void access_controller_access_changed(struct access_controller *controller,
 /* The member of PROFILE_KEY answers, or does not answer any more. */
 void access_controller_member_changed(struct access_controller *controller,
 				      const char *profile_key);
+
+/* What is known of the hub's admission policies from now on; at first, there is no proof. */
+void access_controller_admission_changed(struct access_controller *controller,
+					 const struct admission_proof *proof);
 
 /* Every store holds its first complete list. */
 void access_controller_begin(struct access_controller *controller);

@@ -31,11 +31,16 @@ struct access_facts {
 	bool request_deleting;
 	int64_t release_at_ms; /* monotonic, for a deleted one: it waits no longer for its member */
 	bool request_valid;
-	bool request_allowed; /* by an access policy, as a whole */
+	bool request_allowed;  /* by an access policy, as a whole */
+	bool admission_proven; /* the hub's admission policies are in force */
+	bool spec_admitted;    /* they were when this spec was served: it is on record */
 	bool revoking; /* on record: it was denied, and is undone whatever policies say now */
 	bool denial_confirmed; /* it is not for want of an object that a live read still finds */
 	const char *rights_problem; /* why its templates cannot be filled; static; NULL: they can */
 	const char *denial;         /* the reason why it is not allowed; static */
+	bool requester_known;
+	bool requester_refused;           /* the hub says that who asks may not, so far */
+	int64_t requester_asked_until_ms; /* monotonic; the last answer counts until then */
 	bool finalizer_present;
 	bool acknowledged; /* its status shows conditions */
 

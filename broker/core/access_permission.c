@@ -15,15 +15,38 @@
 #include "core/store.h"
 
 /* A denial is later confirmed by reading what it rests on, so the record says what that is. */
-static void note_policy(struct access *access)
+static void note(struct access *access, char **field, const char *value)
+{
+	if (text_same(*field, value))
+		return;
+	memory_free(*field);
+	*field = memory_text(value);
+	access->ledger_saved = false;
+}
+
+/* What was proven of this spec stays so, whatever becomes of the admission policies. */
+static void note_admission(struct access *access, const struct request *request)
 {
 	struct ledger *ledger = access->ledger;
+	char digest[DIGEST_SHORT_SIZE];
 
-	if (!ledger || text_same(ledger->policy, access->permission.policy))
+	if (access->requester_known)
+		request_requester_digest(request, digest);
+	note(access, &ledger->requester, access->requester_known ? digest : NULL);
+	if (ledger->admitted_generation == request->generation)
 		return;
-	memory_free(ledger->policy);
-	ledger->policy = memory_text(access->permission.policy);
+	ledger->admitted_generation = request->generation;
 	access->ledger_saved = false;
+}
+
+static void note_permission(struct access *access, const struct request *request,
+			    const struct hub_state *seen)
+{
+	if (!access->ledger)
+		return;
+	note(access, &access->ledger->policy, access->permission.policy);
+	if (seen->admission.ready)
+		note_admission(access, request);
 }
 
 static void gather(struct access *access, const struct request *request,
@@ -71,11 +94,27 @@ static bool suspend(struct access *access, const struct request *request)
 	return true;
 }
 
-/* What is denied by its names alone is not filled in: that costs time and memory. */
-static void decide(struct access *access, const struct request *request,
-		   const struct hub_state *seen, const struct access_settings *settings)
+/* A spec on record with its requester was proven under this generation. Else the policies have to
+ * be older than the request: what was made before them may say anything. */
+static bool is_requester_known(const struct access *access, const struct request *request,
+			       const struct hub_state *seen)
 {
-	const struct permission_basis basis = {
+	const struct ledger *ledger = access->ledger;
+	char digest[DIGEST_SHORT_SIZE];
+
+	if (!request->requester)
+		return false;
+	request_requester_digest(request, digest);
+	if (ledger && ledger->admitted_generation == request->generation &&
+	    text_same(ledger->requester, digest))
+		return true;
+	return seen->admission.ready && request->created_s >= seen->admission.since_s;
+}
+
+static struct permission_basis basis_of(const struct access *access, const struct hub_state *seen,
+					const struct access_settings *settings)
+{
+	return (struct permission_basis){
 		.policies = seen->policies,
 		.namespaces = seen->namespaces,
 		.profiles = seen->profiles,
@@ -85,20 +124,67 @@ static void decide(struct access *access, const struct request *request,
 		.protected_patterns = settings->protected_patterns,
 		.protected_count = settings->protected_count,
 	};
+}
 
+/* What is denied by its names alone is not filled in: that costs time and memory. */
+static void decide_on(struct access *access, const struct request *request,
+		      const struct hub_state *seen, const struct permission_basis *basis)
+{
 	forget_rights(access);
 	if (suspend(access, request))
 		return;
-	permission_decide(&access->permission, &basis, request, NULL, access->profile_key);
+	permission_decide(&access->permission, basis, request, NULL, access->profile_key);
 	if (!access->permission.allowed || lost_its_profile(access, seen))
 		return;
 	gather(access, request, seen);
 	if (!request->templates || !access->rights)
 		return;
-	permission_decide(&access->permission, &basis, request, access->rights,
-			  access->profile_key);
+	permission_decide(&access->permission, basis, request, access->rights, access->profile_key);
 	if (!access->permission.allowed)
 		forget_rights(access);
+}
+
+/* While nothing can be proven of who asks, nothing is revoked for want of that proof. */
+static bool may_be_allowed_later(struct access *access, const struct request *request,
+				 const struct hub_state *seen, const struct permission_basis *basis)
+{
+	struct permission_basis proven = *basis;
+
+	if (basis->requester_known || !request->requester || seen->admission.ready)
+		return false;
+	proven.requester_known = true;
+	decide_on(access, request, seen, &proven);
+	return access->permission.allowed;
+}
+
+/* Where something was made, the hub has said so twice: one no is no ground to take it away. */
+static void refuse_requester(struct access *access)
+{
+	struct permission *permission = &access->permission;
+	unsigned wanted = access->ledger && !access->ledger->revoking ? 2 : 1;
+
+	if (!permission->allowed || !access->requester_known || access->requester_refusals < wanted)
+		return;
+	permission_done(permission);
+	forget_rights(access);
+	permission->reason = "RequesterNotAuthorized";
+	snprintf(permission->text, sizeof(permission->text),
+		 "who made this request may not, or not any more, request-token on its "
+		 "ClusterProfile and use its templates");
+}
+
+static void decide(struct access *access, const struct request *request,
+		   const struct hub_state *seen, const struct access_settings *settings)
+{
+	struct permission_basis basis = basis_of(access, seen, settings);
+	bool later;
+
+	basis.requester_known = is_requester_known(access, request, seen);
+	access->requester_known = basis.requester_known;
+	later = may_be_allowed_later(access, request, seen, &basis);
+	decide_on(access, request, seen, &basis);
+	refuse_requester(access);
+	access->undecided = later && !access->permission.allowed;
 }
 
 /* A decision that turned waits for no failure of before. */
@@ -146,14 +232,18 @@ void access_permission_update(struct access *access, const struct request *reque
 		wait_for_close(access);
 		return;
 	}
-	if (access->permission_round != round ||
-	    access->permission_generation != request->generation)
+	if (access->permission_generation != request->generation) {
+		access->requester_refusals = 0;
+		access->requester_asked_until_ms = 0;
+		access->permission_round = 0;
+	}
+	if (access->permission_round != round)
 		update(access, request, seen, settings);
 	access->permission_round = round;
 	access->permission_generation = request->generation;
 	if (!access->permission.allowed || request->deleting)
 		return;
-	note_policy(access);
+	note_permission(access, request, seen);
 	if (access->ledger_closed)
 		access_start_over(access);
 }

@@ -73,10 +73,52 @@ static bool invalid_request_is_reported(const struct access_facts *f, struct acc
 	return !f->request_valid && access_plan_decide(p, ACCESS_REPORT, "InvalidRequest");
 }
 
+static bool good_credential_is_kept(const struct access_facts *f)
+{
+	return f->credential_delivered && f->credential_is_as_asked && f->now_ms < f->renew_at_ms;
+}
+
+static bool is_due_to_be_asked(const struct access_facts *f)
+{
+	return f->requester_known && f->requester_asked_until_ms <= f->now_ms;
+}
+
+/* Who was refused may be granted it. */
+static bool refused_requester_is_asked_about_again(const struct access_facts *f,
+						   struct access_plan *p)
+{
+	return f->requester_refused && is_due_to_be_asked(f) &&
+	       access_plan_decide(p, ACCESS_CHECK_REQUESTER, "CheckingRequester");
+}
+
 /* Ends when the policies, or what they decide on, change. */
 static bool request_without_policy_is_denied(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->request_allowed && access_plan_decide(p, ACCESS_REPORT, f->denial);
+	if (f->request_allowed)
+		return false;
+	access_plan_decide(p, ACCESS_REPORT, f->denial);
+	if (f->requester_known && f->requester_refused)
+		p->recheck_at_ms = f->requester_asked_until_ms;
+	return true;
+}
+
+/* Until it was asked once more; see requester_steps.c. */
+static bool refusal_is_waited_out(const struct access_facts *f, struct access_plan *p)
+{
+	if (!f->requester_known || !f->requester_refused)
+		return false;
+	access_plan_decide(p, ACCESS_REPORT, "CheckingRequester");
+	p->recheck_at_ms = f->requester_asked_until_ms;
+	return true;
+}
+
+/* Whatever was asked for while nothing checked who asks. What was served before goes on. Ends with
+ * the proof. */
+static bool unproven_admission_stops_what_is_new(const struct access_facts *f,
+						 struct access_plan *p)
+{
+	return !f->admission_proven && !f->spec_admitted &&
+	       access_plan_decide(p, ACCESS_REPORT, "AdmissionNotProven");
 }
 
 /* Ends with the watch of ClusterProfiles. */
@@ -145,6 +187,14 @@ static bool foreign_secret_stops_the_work(const struct access_facts *f, struct a
 	return true;
 }
 
+/* Admission looked once. Before the first effect, and before each token and each new right. */
+static bool requester_is_asked_about(const struct access_facts *f, struct access_plan *p)
+{
+	return is_due_to_be_asked(f) && !f->token_in_hand &&
+	       (!good_credential_is_kept(f) || f->record_outdated) &&
+	       access_plan_decide(p, ACCESS_CHECK_REQUESTER, "CheckingRequester");
+}
+
 /* Before the first outside effect. */
 static bool unguarded_request_gets_finalizer(const struct access_facts *f, struct access_plan *p)
 {
@@ -199,11 +249,6 @@ static bool missing_object_is_made(const struct access_facts *f, struct access_p
 {
 	return f->object_missing != FACT_NONE &&
 	       access_plan_decide_on(p, ACCESS_CREATE_OBJECT, f->object_missing, "SettingUpAccess");
-}
-
-static bool good_credential_is_kept(const struct access_facts *f)
-{
-	return f->credential_delivered && f->credential_is_as_asked && f->now_ms < f->renew_at_ms;
 }
 
 static bool unproved_token_is_proved(const struct access_facts *f, struct access_plan *p)
@@ -281,7 +326,10 @@ static policy *const policies[] = {
 	denied_request_is_looked_for_on_record,
 	recorded_delivery_is_read,
 	invalid_request_is_reported,
+	refused_requester_is_asked_about_again,
 	request_without_policy_is_denied,
+	refusal_is_waited_out,
+	unproven_admission_stops_what_is_new,
 	missing_profile_is_waited_for,
 	unfilled_templates_are_waited_for,
 	member_that_is_not_ready_is_waited_for,
@@ -290,6 +338,7 @@ static policy *const policies[] = {
 	closed_destination_stops_the_work,
 	unread_delivery_is_read,
 	foreign_secret_stops_the_work,
+	requester_is_asked_about,
 	unguarded_request_gets_finalizer,
 	missing_ledger_is_opened,
 	unsaved_intent_is_saved,
@@ -333,6 +382,7 @@ const char *access_step_name(enum access_step step)
 		[ACCESS_ADD_FINALIZER] = "add finalizer",
 		[ACCESS_CHECK_DESTINATION] = "check destination",
 		[ACCESS_READ_DELIVERY] = "read delivery",
+		[ACCESS_CHECK_REQUESTER] = "check requester",
 		[ACCESS_LOOK_FOR_LEDGER] = "look for ledger",
 		[ACCESS_OPEN_LEDGER] = "open ledger",
 		[ACCESS_SAVE_LEDGER] = "save ledger",

@@ -38,6 +38,13 @@ static const struct sentence sentences[] = {
 	{"LifetimeNotAllowed", "no policy allows this lifetime", true},
 	{"FormatNotAllowed", "no policy allows this format", true},
 	{"DestinationNotAllowed", "no policy allows this destination", true},
+	{"RequesterNotAuthorized", "who made this request may not", true},
+	{"CheckingRequester", "asking whether who made this request still may", false},
+	{"AdmissionNotProven",
+	 "the hub's admission policies are not proven to be in force: an administrator applies "
+	 "them "
+	 "with `kubectl apply -f deploy/policies`",
+	 false},
 	{"ClusterProfileNotFound", "the ClusterProfile does not exist yet", false},
 	{"TemplateNotFound", "a template does not exist", false},
 	{"TemplateInvalid", "a template cannot be filled", false},

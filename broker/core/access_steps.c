@@ -15,6 +15,7 @@
 #include "core/ledger_steps.h"
 #include "core/member_steps.h"
 #include "core/request.h"
+#include "core/requester_steps.h"
 #include "core/store.h"
 #include "core/token_steps.h"
 
@@ -105,6 +106,7 @@ typedef void step(struct access_steps *steps, struct access *access);
 static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_ADD_FINALIZER] = hub_step_add_finalizer,
 	[ACCESS_CHECK_DESTINATION] = hub_step_check_destination,
+	[ACCESS_CHECK_REQUESTER] = requester_step_check,
 	[ACCESS_READ_DELIVERY] = delivery_step_read,
 	[ACCESS_LOOK_FOR_LEDGER] = ledger_step_look,
 	[ACCESS_OPEN_LEDGER] = ledger_step_open,

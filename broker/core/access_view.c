@@ -173,6 +173,16 @@ static int64_t release_time_ms(const struct access_view *view)
 	       (view->request->deleted_at_s + view->deletion_deadline_s - view->now_s) * 1000;
 }
 
+/* A record of before there was proof counts as proven: what it gave goes on. */
+static bool is_admitted(const struct access_view *view)
+{
+	const struct ledger *ledger = view->access->ledger;
+
+	return ledger && view->request &&
+	       (ledger->admitted_generation == 0 ||
+		ledger->admitted_generation == view->request->generation);
+}
+
 struct access_facts access_view_facts(const struct access_view *view)
 {
 	const struct request *request = view->request;
@@ -183,10 +193,15 @@ struct access_facts access_view_facts(const struct access_view *view)
 		.request_deleting = request && request->deleting,
 		.release_at_ms = release_time_ms(view),
 		.request_valid = request && !request->invalid[0],
-		.request_allowed = view->request_allowed,
+		.request_allowed = view->request_allowed || view->request_undecided,
+		.admission_proven = view->admission_proven,
+		.spec_admitted = !view->request_undecided && is_admitted(view),
 		.denial_confirmed = view->denial_confirmed,
 		.denial = view->denial,
 		.rights_problem = view->access->rights_problem,
+		.requester_known = view->access->requester_known,
+		.requester_refused = view->access->requester_refusals > 0,
+		.requester_asked_until_ms = view->access->requester_asked_until_ms,
 		.finalizer_present =
 			(request && request->finalizer_index >= 0 && !view->access->released) ||
 			view->access->finalizer_added,

@@ -16,7 +16,9 @@ struct access_view {
 	int64_t now_s;  /* of the calendar, seconds since 1970 */
 	const struct access *access;
 	const struct request *request; /* NULL: the watch does not show it with this UID */
+	bool admission_proven;
 	bool request_allowed;
+	bool request_undecided; /* it is not allowed, but may be when more is known of who asks */
 	bool denial_confirmed;
 	const char *denial; /* static */
 	bool profile_exists;

@@ -1,10 +1,13 @@
-/* hub_state.h - what the watches show of the hub: one store for each kind of object.
+/* hub_state.h - what is known of the hub: one store for each kind of object that watches show, and
+ * whether its admission is proven.
  *
  * Pure. What is not in a store may still exist: nothing is destroyed on its word alone. */
 #ifndef CORE_HUB_STATE_H
 #define CORE_HUB_STATE_H
 
 #include <stdbool.h>
+
+#include "core/admission_proof.h"
 
 struct error;
 struct json;
@@ -18,6 +21,7 @@ struct hub_state {
 	struct store *policies;   /* struct access_policy by name */
 	struct store *templates;  /* struct rbac_template by name */
 	struct store *namespaces; /* struct hub_namespace by name */
+	struct admission_proof admission;
 };
 
 void hub_state_init(struct hub_state *seen);

@@ -168,6 +168,23 @@ static int64_t retry_after(const struct json *status, int64_t header_s)
 	return seconds < KUBE_RETRY_AFTER_MAX_S ? seconds : KUBE_RETRY_AFTER_MAX_S;
 }
 
+/* kube-apiserver's own words: RESOURCE "NAME" is forbidden: ValidatingAdmissionPolicy 'POLICY' with
+ * binding... What comes from a webhook begins with "admission webhook" and has a colon before. */
+static void read_policy(const struct json *status, struct kube_error *error)
+{
+	static const char words[] = " is forbidden: ValidatingAdmissionPolicy '";
+	const char *message = json_find_string(status, "message");
+	const char *found = message ? strstr(message, words) : NULL;
+	const char *name = found ? found + strlen(words) : NULL;
+	size_t size = name ? strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") : 0;
+
+	if (size == 0 || size >= sizeof(error->denied_by) || name[size] != '\'' ||
+	    memchr(message, ':', (size_t)(found - message)))
+		return;
+	memcpy(error->denied_by, name, size);
+	error->denied_by[size] = '\0';
+}
+
 /* STATUS is NULL when the response held none. */
 static void classify(int code, const struct json *status, int64_t header_s,
 		     struct kube_error *ret_error)
@@ -180,6 +197,8 @@ static void classify(int code, const struct json *status, int64_t header_s,
 		.outcome_unknown = is_outcome_unknown(code, reason),
 		.retry_after_s = retry_after(status, header_s),
 	};
+	if (reason == KUBE_REASON_FORBIDDEN)
+		read_policy(status, ret_error);
 }
 
 static bool is_json(const char *content_type)

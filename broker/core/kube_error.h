@@ -1,7 +1,8 @@
 /* kube_error.h - what a failed call to a Kubernetes API server means. Pure.
  *
  * Decides on the reason first, then the causes, then the code (kube-semantics section 4). The
- * server's message is never kept: it may echo what was sent, tokens included. */
+ * server's message is never kept: it may echo what was sent, tokens included. Only the name of the
+ * policy that refused is taken out of it. */
 #ifndef CORE_KUBE_ERROR_H
 #define CORE_KUBE_ERROR_H
 
@@ -38,13 +39,15 @@ enum kube_reason {
 	KUBE_REASON_UNSUPPORTED, /* method or media type */
 };
 
-enum { KUBE_RETRY_AFTER_MAX_S = 60 };
+enum { KUBE_RETRY_AFTER_MAX_S = 60, KUBE_POLICY_NAME_SIZE = 64 };
 
 struct kube_error {
 	int status; /* HTTP's, 0 without a response */
 	enum kube_reason reason;
 	bool outcome_unknown;  /* a write may have been done: read again before repeating it */
 	int64_t retry_after_s; /* at most KUBE_RETRY_AFTER_MAX_S; -1: the server did not say */
+	/* The ValidatingAdmissionPolicy that refused, "": none, or one with a longer name. */
+	char denied_by[KUBE_POLICY_NAME_SIZE];
 };
 
 /* Classifies a response. STATUS 0 means that none came. CONTENT_TYPE may be NULL; a body of

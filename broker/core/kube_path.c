@@ -25,6 +25,14 @@ const struct kube_resource KUBE_SELF_SUBJECT_REVIEWS = {
 	"authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", false};
 const struct kube_resource KUBE_SELF_SUBJECT_ACCESS_REVIEWS = {
 	"authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", false};
+const struct kube_resource KUBE_SUBJECT_ACCESS_REVIEWS = {
+	"authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", false};
+const struct kube_resource KUBE_ADMISSION_POLICIES = {"admissionregistration.k8s.io", "v1",
+						      "validatingadmissionpolicies",
+						      "ValidatingAdmissionPolicy", false};
+const struct kube_resource KUBE_ADMISSION_BINDINGS = {"admissionregistration.k8s.io", "v1",
+						      "validatingadmissionpolicybindings",
+						      "ValidatingAdmissionPolicyBinding", false};
 const struct kube_resource KUBE_AUTH_TOKEN_REQUESTS = {
 	MULTICLUSTER, "v1alpha1", "authtokenrequests", "AuthTokenRequest", true};
 const struct kube_resource KUBE_CLUSTER_PROFILES = {MULTICLUSTER, "v1alpha1", "clusterprofiles",

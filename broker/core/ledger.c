@@ -128,6 +128,13 @@ struct ledger *ledger_new(const struct request *request, const struct rights *ri
 	ledger->member_uid = memory_text(plan->member_uid);
 	ledger->nonce = memory_text(plan->nonce);
 	ledger->policy = memory_text(plan->policy);
+	ledger->admitted_generation = request->generation;
+	if (plan->requester_known) {
+		char digest[DIGEST_SHORT_SIZE];
+
+		request_requester_digest(request, digest);
+		ledger->requester = memory_text(digest);
+	}
 	ledger->identity_namespace =
 		memory_text(text_is_empty(namespace) ? plan->identity_namespace : namespace);
 	ledger->generation = 1;
@@ -230,6 +237,8 @@ static bool read_spec(struct ledger *ledger, const struct json *spec, struct err
 	ledger->profile_key = joined_key(json_find(spec, "clusterProfile"));
 	ledger->policy = memory_text(json_find_string(spec, "policy"));
 	ledger->revoking = json_is_true(json_find(spec, "revoking"));
+	json_integer(json_find(spec, "admittedGeneration"), &ledger->admitted_generation);
+	ledger->requester = memory_text(json_find_string(spec, "requester"));
 	ledger->profile_uid = memory_text(json_find_string(spec, "clusterProfile", "uid"));
 	if (!json_integer(json_find(spec, "generation"), &ledger->generation))
 		return error_set(err, ERROR_INVALID, "an IssuedCredential without generation");
@@ -309,6 +318,7 @@ void ledger_free(void *pointer)
 	memory_free(ledger->member_uid);
 	memory_free(ledger->nonce);
 	memory_free(ledger->policy);
+	memory_free(ledger->requester);
 	memory_free(ledger->identity_namespace);
 	memory_free(ledger->secret.namespace);
 	memory_free(ledger->secret.name);
@@ -407,9 +417,12 @@ struct json *ledger_render(const struct ledger *ledger, const char *namespace)
 	json_add_string(spec, "memberUID", ledger->member_uid);
 	json_add_string(spec, "nonce", ledger->nonce);
 	json_add_string(spec, "policy", ledger->policy);
+	json_add_string(spec, "requester", ledger->requester);
 	if (ledger->revoking)
 		json_add_bool(spec, "revoking", true);
 	json_add_integer(spec, "generation", ledger->generation);
+	if (ledger->admitted_generation > 0)
+		json_add_integer(spec, "admittedGeneration", ledger->admitted_generation);
 	render_references(ledger, spec);
 	render_lists(ledger, spec);
 	return object;

@@ -65,6 +65,10 @@ struct ledger {
 	char *nonce;
 	bool revoking; /* not allowed any more: all of it is undone, whatever policies say later */
 	char *policy;  /* the AccessPolicy that allowed it last; NULL: none on record */
+	/* metadata.generation of the request whose spec was served with proof that the hub's
+	 * admission policies let it through; 0: a record of before there was such a proof */
+	int64_t admitted_generation;
+	char *requester; /* request_requester_digest() of that spec; NULL: not known */
 	char *identity_namespace;
 	struct ledger_object *objects;
 	size_t object_count;
@@ -82,6 +86,7 @@ struct ledger_plan {
 	const char *identity_namespace; /* for a request that names none */
 	const char *nonce;
 	const char *policy; /* that allows it */
+	bool requester_known;
 };
 
 /* The record for a request for which nothing was made yet: all names, no UID. The caller's. */

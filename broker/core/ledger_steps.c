@@ -171,6 +171,7 @@ static struct ledger *first_ledger(const struct access_steps *steps, const struc
 				  .identity_namespace = steps->settings->identity_namespace,
 				  .nonce = nonce,
 				  .policy = access->permission.policy,
+				  .requester_known = access->requester_known,
 			  });
 }
 

@@ -128,6 +128,17 @@ static void add_namespace(struct policy_question *question, const struct permiss
 	question->namespace_labels = found ? found->labels : NULL;
 }
 
+static void add_requester(struct policy_question *question, const struct permission_basis *basis,
+			  const struct request *request)
+{
+	if (!basis->requester_known)
+		return;
+	question->requester_known = true;
+	question->username = request->requester;
+	question->groups = (struct policy_words){(const char *const *)request->requester_groups,
+						 request->requester_group_count};
+}
+
 /* PROFILE_NAMESPACE and the rest of the key have to live as long as the question. */
 static void add_profile(struct policy_question *question, const struct permission_basis *basis,
 			const char *profile_key, const char *profile_namespace)
@@ -214,6 +225,7 @@ void permission_decide(struct permission *permission, const struct permission_ba
 	question.template_count = wanted.template_count;
 	question.role_namespaces = (struct policy_words){wanted.namespaces, wanted.namespace_count};
 	add_namespace(&question, basis, request);
+	add_requester(&question, basis, request);
 	add_profile(&question, basis, profile_key, profile_namespace);
 	add_identity(&question, basis, request);
 	protect(&question, basis, patterns);

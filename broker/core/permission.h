@@ -16,6 +16,7 @@ struct store;
 
 /* What is decided on. Borrowed. */
 struct permission_basis {
+	bool requester_known;           /* what the request says of who asks is true */
 	const struct store *policies;   /* struct access_policy by name */
 	const struct store *namespaces; /* struct hub_namespace by name */
 	const struct store *profiles;   /* struct cluster_profile by "namespace/name" */

@@ -180,8 +180,26 @@ static bool read_templates(struct request *request, const struct json *list, str
 	return true;
 }
 
+/* One with more groups than the CRD takes is none: a part of them would be another requester. */
+static void read_requester(struct request *request, const struct json *requester)
+{
+	const struct json *groups = json_find(requester, "groups");
+	const char *name = json_find_string(requester, "username");
+	size_t count = json_size(groups);
+
+	if (text_is_empty(name) || count > REQUESTER_GROUPS_MAX)
+		return;
+	request->requester = memory_text(name);
+	request->requester_uid = text_or_empty(json_find_string(requester, "uid"));
+	request->requester_groups = memory_new_array(count + 1, sizeof(char *));
+	for (size_t i = 0; i < count; i++)
+		request->requester_groups[request->requester_group_count++] =
+			text_or_empty(json_string(json_item(groups, i)));
+}
+
 static bool read_spec(struct request *request, const struct json *spec, struct error *err)
 {
+	read_requester(request, json_find(spec, "requester"));
 	request->roles = memory_new_array(REQUEST_ROLES_MAX, sizeof(*request->roles));
 	request->suspended = json_is_true(json_find(spec, "suspend"));
 	return read_target(request, spec, err) && read_identity(request, spec, err) &&
@@ -224,12 +242,16 @@ static void read_deletion(struct request *request, const char *timestamp)
 static bool read_metadata(struct request *request, const struct json *metadata, struct error *err)
 {
 	struct text key = text_with_max(HTTP_PATH_MAX);
+	const char *created = json_find_string(metadata, "creationTimestamp");
+	struct error ignored = {0};
 
 	request->namespace = text_or_empty(json_find_string(metadata, "namespace"));
 	request->name = text_or_empty(json_find_string(metadata, "name"));
 	request->uid = text_or_empty(json_find_string(metadata, "uid"));
 	request->resource_version = text_or_empty(json_find_string(metadata, "resourceVersion"));
 	read_deletion(request, json_find_string(metadata, "deletionTimestamp"));
+	if (created)
+		timestamp_parse(created, &request->created_s, &ignored);
 	json_integer(json_find(metadata, "generation"), &request->generation);
 	read_finalizers(request, metadata);
 	read_rotation(request, json_find(metadata, "annotations"));
@@ -269,6 +291,11 @@ void request_free(void *pointer)
 	for (size_t i = 0; i < request->audience_count; i++)
 		memory_free(request->audiences[i]);
 	memory_free(request->roles);
+	for (size_t i = 0; i < request->requester_group_count; i++)
+		memory_free(request->requester_groups[i]);
+	memory_free(request->requester_groups);
+	memory_free(request->requester);
+	memory_free(request->requester_uid);
 	memory_free(request->audiences);
 	json_free(request->templates);
 	memory_free(request->key);
@@ -297,6 +324,19 @@ void request_terms(const struct request *request, char ret_terms[DIGEST_SHORT_SI
 	for (size_t i = 0; i < request->audience_count; i++)
 		fields[2 + i] = request->audiences[i];
 	digest_short(fields, ret_terms);
+}
+
+void request_requester_digest(const struct request *request, char ret_digest[DIGEST_SHORT_SIZE])
+{
+	cleanup_free const char **fields =
+		memory_new_array(request->requester_group_count + 4, sizeof(*fields));
+
+	fields[0] = "requester";
+	fields[1] = request->requester;
+	fields[2] = request->requester_uid;
+	for (size_t i = 0; i < request->requester_group_count; i++)
+		fields[3 + i] = request->requester_groups[i];
+	digest_short(fields, ret_digest);
 }
 
 char *request_profile_key(const struct request *request, const char *default_namespace)

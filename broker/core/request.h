@@ -31,6 +31,7 @@ struct request {
 	char *uid;
 	char *resource_version;
 	int64_t generation;
+	int64_t created_s; /* seconds; 0: not known */
 	bool deleting;
 	int64_t deleted_at_s; /* seconds since 1970; 0: it is not being deleted */
 	bool suspended;
@@ -50,6 +51,12 @@ struct request {
 	size_t audience_count;
 	int64_t expiration_s;
 	char *delivery_name;
+
+	/* Who asks, as it says there. Whether that is true, others have to know. */
+	char *requester; /* the user name; NULL: nobody is named */
+	char *requester_uid;
+	char **requester_groups;
+	size_t requester_group_count;
 
 	char *status;                 /* JSON text as stored; NULL when absent */
 	bool has_conditions;          /* ... and it shows conditions */
@@ -82,6 +89,9 @@ bool request_role_is_among(const struct request_role *role, const struct request
 
 /* A digest of what the credential is to be like: another one means another token. */
 void request_terms(const struct request *request, char ret_terms[DIGEST_SHORT_SIZE]);
+
+/* A digest of who asks; the requester is named. */
+void request_requester_digest(const struct request *request, char ret_digest[DIGEST_SHORT_SIZE]);
 
 /* "namespace/name" of the ClusterProfile. An unnamed namespace is DEFAULT_NAMESPACE or, where that
  * is NULL, the request's own. The caller's. */

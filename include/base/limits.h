@@ -20,6 +20,7 @@ enum {
 	CONDITION_MESSAGE_MAX = 1024, /* Kubernetes takes 32768; people read a line */
 	REQUEST_RULES_MAX = 64 << 10, /* so that what a member echoes fits into its body cap */
 	REQUEST_TEMPLATES_MAX = 16,   /* the CRD's */
+	REQUESTER_GROUPS_MAX = 256,   /* the CRD's */
 	RIGHTS_ROLES_MAX = 47,        /* so that roles, bindings and identity fit a ledger */
 	REQUEST_ROLES_MAX = 40,       /* the CRD's 20 roles and 20 clusterRoles */
 	RULE_SET_RULES_MAX = 256,     /* Kubernetes' own admin role has 29 */

@@ -396,6 +396,141 @@ static void access_permission_update__does_not_wait_for_a_record_that_lives(void
 	assert_int_equal(access->delivery_generation, 3);
 }
 
+#define ALICE "'requester':{'username':'alice','uid':'u','groups':['dev']}"
+
+static void ask_as_alice(const char *created)
+{
+	char changes[300];
+
+	snprintf(changes, sizeof(changes),
+		 "{'metadata':{'creationTimestamp':'%s'},'spec':{" ALICE "}}", created);
+	change_request(changes);
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'subjects':[{'users':['alice']}]}}");
+}
+
+static void prove(bool ready)
+{
+	seen.admission = (struct admission_proof){.ready = ready, .since_s = 1772366400};
+}
+
+static void access_permission_update__believes_a_requester_of_after_the_policies(void **state)
+{
+	(void)state;
+	prove(true);
+	ask_as_alice("2026-03-01T12:00:00Z"); /* the same second */
+	update(1);
+	assert_true(access->permission.allowed && access->requester_known);
+	ask_as_alice("2026-03-01T11:59:59Z");
+	update(2);
+	assert_false(access->permission.allowed || access->requester_known || access->undecided);
+	assert_string_equal(access->permission.reason, "PolicyMissing");
+}
+
+static void access_permission_update__leaves_open_who_asks_while_nothing_is_proven(void **state)
+{
+	(void)state;
+	prove(false);
+	ask_as_alice("2026-03-01T12:00:00Z");
+	update(1);
+	assert_true(access->undecided);
+	assert_false(access->permission.allowed || access->requester_known);
+	assert_null(access->rights);
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'subjects':[{'users':['bob']}]}}");
+	update(2);
+	assert_false(access->undecided || access->permission.allowed);
+	assert_string_equal(access->permission.reason, "PolicyMissing");
+	show_policy(SAMPLE_POLICY_NAME, "{}"); /* on the namespace alone */
+	update(3);
+	assert_true(access->permission.allowed);
+	assert_false(access->undecided);
+}
+
+static void access_permission_update__tells_nothing_on_a_name_that_is_not_proven(void **state)
+{
+	(void)state;
+	prove(false);
+	ask_as_alice("2026-03-01T12:00:00Z");
+	show_policy(SAMPLE_POLICY_NAME,
+		    "{'spec':{'subjects':[{'users':['alice']}],'allow':{'clusterRules':[]}}}");
+	update(1);
+	assert_string_equal(access->permission.reason, "PolicyMissing");
+}
+
+/* The policies were made anew: the request is older than they are. */
+static void access_permission_update__believes_the_record_of_the_same_spec(void **state)
+{
+	(void)state;
+	prove(true);
+	ask_as_alice("2026-03-01T12:00:00Z");
+	access->ledger = sample_request_ledger(request);
+	access->ledger->admitted_generation = 0;
+	update(1);
+	assert_int_equal(access->ledger->admitted_generation, 1);
+	assert_non_null(access->ledger->requester);
+	seen.admission.since_s += 3600;
+	update(2);
+	assert_true(access->permission.allowed && access->requester_known);
+	prove(false);
+	update(3);
+	assert_true(access->permission.allowed && access->requester_known);
+	request->generation = 2; /* changed while nobody looked */
+	update(4);
+	assert_true(access->undecided);
+	assert_false(access->permission.allowed || access->requester_known);
+	seen.admission = (struct admission_proof){.ready = true, .since_s = 1772366400 + 3600};
+	update(5);
+	assert_false(access->permission.allowed || access->requester_known || access->undecided);
+	request->generation = 1;
+	memory_free(request->requester_uid);
+	request->requester_uid = memory_text("another");
+	update(6);
+	assert_false(access->requester_known);
+}
+
+static void refuse(void)
+{
+	access->requester_refusals++;
+	access->permission_round = 0;
+	update(9);
+}
+
+static void access_permission_update__takes_back_after_the_second_refusal_only(void **state)
+{
+	(void)state;
+	prove(true);
+	ask_as_alice("2026-03-01T12:00:00Z");
+	update(9);
+	refuse();
+	assert_false(access->permission.allowed);
+	assert_string_equal(access->permission.reason, "RequesterNotAuthorized");
+	assert_null(access->rights);
+	access->ledger = sample_request_ledger(request);
+	access->permission_round = 0;
+	update(9);
+	assert_true(access->permission.allowed);
+	refuse();
+	assert_false(access->permission.allowed);
+	request->generation = 2; /* admission looked at that one */
+	update(9);
+	assert_true(access->permission.allowed);
+	assert_int_equal(access->requester_refusals, 0);
+}
+
+static void access_permission_update__notes_no_admission_without_proof(void **state)
+{
+	(void)state;
+	prove(false);
+	access->ledger = sample_request_ledger(request);
+	access->ledger->admitted_generation = 7;
+	update(1);
+	assert_true(access->permission.allowed);
+	assert_int_equal(access->ledger->admitted_generation, 7);
+	prove(true);
+	update(2);
+	assert_int_equal(access->ledger->admitted_generation, 1);
+	assert_null(access->ledger->requester);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -419,6 +554,12 @@ int main(void)
 		TEST(access_permission_update__starts_over_for_nobody_who_is_denied),
 		TEST(access_permission_update__waits_until_the_old_record_is_gone),
 		TEST(access_permission_update__does_not_wait_for_a_record_that_lives),
+		TEST(access_permission_update__believes_a_requester_of_after_the_policies),
+		TEST(access_permission_update__leaves_open_who_asks_while_nothing_is_proven),
+		TEST(access_permission_update__tells_nothing_on_a_name_that_is_not_proven),
+		TEST(access_permission_update__believes_the_record_of_the_same_spec),
+		TEST(access_permission_update__takes_back_after_the_second_refusal_only),
+		TEST(access_permission_update__notes_no_admission_without_proof),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

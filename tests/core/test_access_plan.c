@@ -53,6 +53,21 @@ static const struct row issuing[] = {
 	{"what is denied learns nothing of profiles", NEW,
 	 "acknowledged=1 request_allowed=0 profile_exists=0", ACCESS_REPORT, -1,
 	 "TemplateNotAllowed", NEVER},
+	{"without proof of admission nothing new is served", NEW,
+	 "acknowledged=1 admission_proven=0 profile_exists=0", ACCESS_REPORT, -1,
+	 "AdmissionNotProven", NEVER},
+	{"what is denied is denied without that proof", NEW,
+	 "acknowledged=1 admission_proven=0 request_allowed=0", ACCESS_REPORT, -1,
+	 "TemplateNotAllowed", NEVER},
+	{"who may not ask is asked about again", NEW,
+	 "acknowledged=1 request_allowed=0 requester_known=1 requester_refused=1 "
+	 "requester_asked_until_ms=+30",
+	 ACCESS_REPORT, -1, "TemplateNotAllowed", NOW + 30},
+	{"in time", NEW, "acknowledged=1 request_allowed=0 requester_known=1 requester_refused=1",
+	 ACCESS_CHECK_REQUESTER, -1, "CheckingRequester", NEVER},
+	{"who asks is asked about before anything is made", NEW,
+	 "acknowledged=1 destination=open delivery=missing requester_known=1",
+	 ACCESS_CHECK_REQUESTER, -1, "CheckingRequester", NEVER},
 	{"a missing profile is waited for", NEW, "acknowledged=1 profile_exists=0", ACCESS_REPORT,
 	 -1, "ClusterProfileNotFound", NEVER},
 	{"the profile is named before its member", NEW,
@@ -159,6 +174,26 @@ static const struct row keeping[] = {
 	 ACCESS_RESERVE_ANCHOR, -1, "ReservingAnchor", NEVER},
 	{"then comes the anchor", ISSUED, "renew_at_ms=-1 anchor_spent=0", ACCESS_CREATE_ANCHOR, -1,
 	 "CreatingAnchor", NEVER},
+	{"what was served with proof of admission is renewed without", ISSUED,
+	 "renew_at_ms=-1 anchor_spent=0 admission_proven=0 spec_admitted=1", ACCESS_CREATE_ANCHOR,
+	 -1, "CreatingAnchor", NEVER},
+	{"but not what was changed since", ISSUED,
+	 "renew_at_ms=-1 anchor_spent=0 admission_proven=0", ACCESS_REPORT, -1,
+	 "AdmissionNotProven", NEVER},
+	{"who asks is asked about before a renewal", ISSUED, "renew_at_ms=-1 requester_known=1",
+	 ACCESS_CHECK_REQUESTER, -1, "CheckingRequester", NEVER},
+	{"once", ISSUED,
+	 "renew_at_ms=-1 anchor_spent=0 requester_known=1 requester_asked_until_ms=+1",
+	 ACCESS_CREATE_ANCHOR, -1, "CreatingAnchor", NEVER},
+	{"and before new rights", ISSUED, "record_outdated=1 requester_known=1",
+	 ACCESS_CHECK_REQUESTER, -1, "CheckingRequester", NEVER},
+	{"but not while a good one is kept", ISSUED, "renew_at_ms=+1 requester_known=1",
+	 ACCESS_REPORT, -1, "Issued", NOW + 1},
+	{"a first refusal stops the renewal", ISSUED,
+	 "renew_at_ms=-1 requester_known=1 requester_refused=1 requester_asked_until_ms=+9",
+	 ACCESS_REPORT, -1, "CheckingRequester", NOW + 9},
+	{"until it was asked again", ISSUED, "requester_known=1 requester_refused=1",
+	 ACCESS_CHECK_REQUESTER, -1, "CheckingRequester", NEVER},
 	{"a renewal, too, waits for its minute", ISSUED, "renew_at_ms=-1 next_mint_at_ms=+9000",
 	 ACCESS_REPORT, -1, "Retrying", NOW + 9000},
 	{"another lifetime or audience means another token", ISSUED, "credential_is_as_asked=0",
@@ -306,6 +341,8 @@ static const struct row ending[] = {
 	 ACCESS_DELETE_OBJECT, 3, "SettingUpAccess", NEVER},
 	{"then what they give otherwise is changed", ISSUED, "object_changed=1 object_missing=4",
 	 ACCESS_APPLY_OBJECT, 1, "SettingUpAccess", NEVER},
+	{"without proof of admission, too", ISSUED, "request_allowed=0 admission_proven=0",
+	 ACCESS_CONFIRM_DENIAL, -1, "Revoking", NEVER},
 	{"what is no longer allowed is confirmed first", ISSUED, "request_allowed=0",
 	 ACCESS_CONFIRM_DENIAL, -1, "Revoking", NEVER},
 	{"then recorded, after which there is no way back", ISSUED,
@@ -671,6 +708,8 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 		return "record before effect";
 	if (makes && (!f->finalizer_present || !f->request_valid || !f->request_allowed))
 		return "nothing is made without right and finalizer";
+	if (makes && !f->admission_proven && !f->spec_admitted)
+		return "nothing new is made without proof of admission";
 	if (makes && (f->destination != DESTINATION_OPEN || f->delivery == DELIVERY_FOREIGN ||
 		      f->delivery == DELIVERY_UNKNOWN))
 		return "nothing is made that cannot be delivered";
@@ -693,17 +732,10 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 static bool is_woken_by_a_change(const char *reason)
 {
 	static const char *const woken[] = {
-		"InvalidRequest",
-		"TemplateNotAllowed",
-		"ClusterProfileNotFound",
-		"MemberAccessNotFound",
-		"MemberAccessConflict",
-		"MemberAccessRefused",
-		"MemberConnecting",
-		"MemberUnreachable",
-		"MemberChanged",
-		"RevocationPending",
-		"Revoked",
+		"InvalidRequest",         "TemplateNotAllowed",   "AdmissionNotProven",
+		"ClusterProfileNotFound", "MemberAccessNotFound", "MemberAccessConflict",
+		"MemberAccessRefused",    "MemberConnecting",     "MemberUnreachable",
+		"MemberChanged",          "RevocationPending",    "Revoked",
 	};
 
 	for (size_t i = 0; i < sizeof(woken) / sizeof(woken[0]); i++)

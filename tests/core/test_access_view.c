@@ -468,6 +468,24 @@ static void access_view_facts__repeats_the_denial(void **state)
 	assert_string_equal(f.denial, "PolicyMissing");
 }
 
+static void access_view_facts__knows_which_spec_was_admitted(void **state)
+{
+	(void)state;
+	assert_true(facts().spec_admitted);
+	assert_false(facts().admission_proven);
+	access->ledger->admitted_generation = 2;
+	assert_false(facts().spec_admitted);
+	access->ledger->admitted_generation = 0; /* a record of before */
+	assert_true(facts().spec_admitted);
+	view.request_allowed = false;
+	view.request_undecided = true;
+	assert_true(facts().request_allowed);
+	assert_false(facts().spec_admitted);
+	view.request_undecided = false;
+	view.request = NULL;
+	assert_false(facts().spec_admitted);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -495,6 +513,7 @@ int main(void)
 		TEST(access_view_facts__finds_the_role_whose_rules_are_others),
 		TEST(access_view_facts__knows_what_is_not_on_record_yet),
 		TEST(access_view_facts__repeats_the_denial),
+		TEST(access_view_facts__knows_which_spec_was_admitted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,10 +250,43 @@ static void kube_error_classify_status__reads_the_error_event_of_a_watch(void **
 	}
 }
 
+static const char *denied_by(const char *message)
+{
+	static struct kube_error error;
+	char body[600];
+
+	snprintf(body, sizeof(body),
+		 "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"%s\"}", message);
+	kube_error_classify(403, JSON, body, strlen(body), -1, &error);
+	assert_int_equal(error.reason, KUBE_REASON_FORBIDDEN);
+	return error.denied_by;
+}
+
+static void kube_error_classify__names_the_policy_that_refused(void **state)
+{
+#define REFUSED "things.example.com \\\"a\\\" is forbidden: ValidatingAdmissionPolicy "
+	(void)state;
+	assert_string_equal(denied_by(REFUSED "'one-policy' with binding 'b' denied request: no"),
+			    "one-policy");
+	assert_string_equal(denied_by(REFUSED "'one-policy"), "");
+	assert_string_equal(denied_by(REFUSED "'' with binding"), "");
+	assert_string_equal(denied_by(REFUSED "'One' with binding"), "");
+	assert_string_equal(denied_by("things \\\"a\\\" is forbidden: User \\\"u\\\" cannot"), "");
+	assert_string_equal(denied_by("admission webhook \\\"w\\\" denied the request: " REFUSED
+				      "'one-policy' with binding"),
+			    "");
+	assert_string_equal(
+		denied_by(REFUSED
+			  "'a2345678901234567890123456789012345678901234567890123456789012345'"),
+		"");
+	assert_string_equal(denied_by(""), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kube_error_classify__follows_the_taxonomy),
+		cmocka_unit_test(kube_error_classify__names_the_policy_that_refused),
 		cmocka_unit_test(kube_error_classify__reads_no_body_over_the_cap),
 		cmocka_unit_test(kube_error_describe__never_repeats_the_server),
 		cmocka_unit_test(kube_error_describe__names_code_and_reason),

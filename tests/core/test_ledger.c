@@ -84,6 +84,8 @@ static void ledger_new__holds_what_the_request_and_the_plan_say(void **state)
 	assert_null(ledger->secret.uid);
 	assert_null(ledger->resource_version);
 	assert_int_equal(ledger->generation, 1);
+	assert_int_equal(ledger->admitted_generation, 1);
+	assert_null(ledger->requester);
 	assert_int_equal(ledger->anchor_count, 0);
 	assert_int_equal(ledger->secret.generation, 0);
 	ledger_free(ledger);
@@ -124,6 +126,7 @@ static struct ledger *full_ledger(void)
 	struct ledger_anchor *anchor = ledger_add_anchor(ledger, 3);
 
 	ledger->resource_version = memory_text("17");
+	ledger->requester = memory_text("r-1");
 	ledger->generation = 4;
 	ledger->objects[0].uid = memory_text("account-1");
 	ledger->secret.uid = memory_text("secret-1");
@@ -158,7 +161,8 @@ static void ledger_render__is_the_object_that_is_stored(void **state)
 		"'metadata':{'namespace':'credbroker-system','name':'request-1',"
 		"'resourceVersion':'17','labels':{'app.kubernetes.io/managed-by':'credbroker'}},"
 		"'spec':{'hubID':'hub-1','memberUID':'cluster-1',"
-		"'nonce':'0123456789abcdef0123456789abcdef','generation':4,"
+		"'nonce':'0123456789abcdef0123456789abcdef','generation':4,'admittedGeneration':1,'"
+		"requester':'r-1',"
 		"'request':{'namespace':'team-a','name':'reader','uid':'request-1'},"
 		"'clusterProfile':{'namespace':'fleet-system','name':'member-1','uid':'profile-1'},"
 		"'secret':{'namespace':'team-a','name':'reader','uid':'secret-1','generation':3},"

@@ -109,6 +109,49 @@ static void request_read__sees_deletion_and_status(void **state)
 	request_free(bare);
 }
 
+static void request_read__sees_who_asks_and_since_when(void **state)
+{
+	struct request *request = sample_request(
+		"{'metadata':{'creationTimestamp':'2026-03-01T12:00:00Z'},'spec':{'requester':"
+		"{'username':'alice','uid':'u','groups':['dev','ops']}}}");
+	struct request *other = sample_request(
+		"{'spec':{'requester':{'username':'alice','groups':['u','dev','ops']}}}");
+	char digest[DIGEST_SHORT_SIZE];
+	char other_digest[DIGEST_SHORT_SIZE];
+
+	(void)state;
+	assert_int_equal(request->created_s, 1772366400);
+	assert_string_equal(request->requester, "alice");
+	assert_string_equal(request->requester_uid, "u");
+	assert_int_equal(request->requester_group_count, 2);
+	assert_string_equal(request->requester_groups[1], "ops");
+	request_requester_digest(request, digest);
+	request_requester_digest(other, other_digest);
+	assert_string_not_equal(digest, other_digest);
+	assert_int_equal(other->created_s, 0);
+	request_free(request);
+	request_free(other);
+}
+
+static void request_read__knows_no_requester_in_part(void **state)
+{
+	cleanup_json struct json *object =
+		sample_request_json("{'spec':{'requester':{'username':'alice'}}}");
+	struct json *groups =
+		json_add_array((struct json *)json_find(object, "spec", "requester"), "groups");
+	struct error err = {0};
+
+	(void)state;
+	for (int count = 0; count <= 257; count++) {
+		struct request *request = request_read(object, &err);
+
+		assert_string_equal(request->invalid, "");
+		assert_true((request->requester != NULL) == (count <= 256));
+		request_free(request);
+		json_append_string(groups, "group");
+	}
+}
+
 static void request_read__refuses_an_object_that_nobody_can_be_told_of(void **state)
 {
 	static const char *const changes[] = {
@@ -402,6 +445,8 @@ int main(void)
 		cmocka_unit_test(request_read__takes_roles_and_then_cluster_roles),
 		cmocka_unit_test(request_read__fills_in_what_is_not_said),
 		cmocka_unit_test(request_read__sees_deletion_and_status),
+		cmocka_unit_test(request_read__sees_who_asks_and_since_when),
+		cmocka_unit_test(request_read__knows_no_requester_in_part),
 		cmocka_unit_test(request_read__refuses_an_object_that_nobody_can_be_told_of),
 		cmocka_unit_test(request_read__says_why_it_cannot_be_served),
 		cmocka_unit_test(request_read__takes_forty_roles_and_no_more),

@@ -24,17 +24,24 @@ def rule(groups, resources, verbs, *names):
 HUB = {
     ("ClusterRole", None, "credbroker-hub"): [
         rule([MULTICLUSTER], ["authtokenrequests"], ["get", "list", "watch", "patch"]),
+        rule([MULTICLUSTER], ["authtokenrequests"], ["issue"]),
         rule([MULTICLUSTER], ["authtokenrequests/status"], ["patch"]),
         rule([MULTICLUSTER], ["clusterprofiles"], ["get", "list", "watch"]),
         rule(["credbroker.dev"], ["accesspolicies", "rbactemplates"], ["get", "list", "watch"]),
         rule([""], ["namespaces"], ["get", "list", "watch"]),
+        rule(["admissionregistration.k8s.io"],
+             ["validatingadmissionpolicies", "validatingadmissionpolicybindings"], ["get"],
+             "credbroker-requests"),
+        rule(["authorization.k8s.io"], ["subjectaccessreviews"], ["create"]),
         rule(["events.k8s.io"], ["events"], ["create"])],
     ("Role", OWN, "credbroker-ledger"): [
         rule(["credbroker.dev"], ["issuedcredentials"],
              ["get", "list", "watch", "create", "update", "delete"]),
         rule([""], ["secrets"], ["get", "list", "watch"]),
         rule([""], ["configmaps"], ["create"]),
-        rule([""], ["configmaps"], ["get"], "credbroker-hub")],
+        rule([""], ["configmaps"], ["get"], "credbroker-hub"),
+        rule([MULTICLUSTER], ["authtokenrequests"], ["create"]),
+        rule([MULTICLUSTER], ["clusterprofiles"], ["request-token"], "credbroker-canary")],
     ("Role", TEAM, "credbroker-deliveries"): [
         rule([""], ["secrets"], ["get", "create", "patch", "delete"])],
 }

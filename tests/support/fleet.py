@@ -236,7 +236,18 @@ class Fleet:
             self.hub.kubectl("create", "namespace", namespace)
         self.open_namespace(*namespaces)
         self.policy = Policy(self)
+        self.hub.kubectl("apply", "-f", ROOT / "deploy/policies")
+        self.wait_for_admission()
         self.hub_token = self.hub.token("credbroker", OWN)
+
+    def wait_for_admission(self):
+        """Policies take effect a moment after they were applied."""
+        stamped = {"apiVersion": API_MULTICLUSTER, "kind": "AuthTokenRequest",
+                   "metadata": {"generateName": "asked-"},
+                   "spec": {"targetClusterProfile": {"name": "none"}, "serviceAccountName": "none"}}
+        eventually(lambda: "requester" in self.hub_api.call(
+            "POST", path("authtokenrequests", OWN) + "?dryRun=All", stamped).body["spec"],
+            what="the API server stamps requests")
 
     def open_namespace(self, *namespaces):
         """Lets the broker deliver to namespaces of the hub."""

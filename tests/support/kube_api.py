@@ -21,6 +21,7 @@ Reply = collections.namedtuple("Reply", "status body")
 
 CORE = "/api/v1"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 GROUPS = {
     "namespaces": CORE, "secrets": CORE, "serviceaccounts": CORE, "configmaps": CORE, "pods": CORE,
     "nodes": CORE,
@@ -31,6 +32,9 @@ GROUPS = {
     "clusterprofiles": "/apis/multicluster.x-k8s.io/v1alpha1",
     "issuedcredentials": "/apis/credbroker.dev/v1alpha1",
     "accesspolicies": "/apis/credbroker.dev/v1alpha1",
+    "rbactemplates": "/apis/credbroker.dev/v1alpha1",
+    "validatingadmissionpolicies": ADMISSION, "validatingadmissionpolicybindings": ADMISSION,
+    "mutatingadmissionpolicies": ADMISSION, "mutatingadmissionpolicybindings": ADMISSION,
     "selfsubjectreviews": "/apis/authentication.k8s.io/v1",
     "selfsubjectaccessreviews": "/apis/authorization.k8s.io/v1",
 }
@@ -80,10 +84,12 @@ class KubeApi:
                    token=user.get("token"), certificate=_decoded(user, "client-certificate-data"),
                    key=_decoded(user, "client-key-data"))
 
-    def impersonating(self, user):
+    def impersonating(self, user, group=None):
         """The same server and connections as USER, if this identity may impersonate."""
         other = copy.copy(self)
         other._headers = {**self._headers, "Impersonate-User": user}
+        if group:
+            other._headers["Impersonate-Group"] = group
         return other
 
     def call(self, method, where, body=None, content_type="application/json"):

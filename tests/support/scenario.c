@@ -533,6 +533,12 @@ static void step_begin(struct scenario *scenario, const struct json *step)
 	stage_begin(scenario->stage);
 }
 
+static void step_admission(struct scenario *scenario, const struct json *step)
+{
+	stage_prove_admission(scenario->stage,
+			      text_same(json_find_string(step, "admission"), "proven"));
+}
+
 static void step_policy(struct scenario *scenario, const struct json *step)
 {
 	cleanup_json struct json *sample = sample_policy_json("{}");
@@ -620,6 +626,7 @@ static const struct kind {
 	{"nothing for", step_nothing_for, ""},
 	{"restart", step_restart, ""},
 	{"begin", step_begin, ""},
+	{"admission", step_admission, ""},
 	{"policy", step_policy, ""},
 	{"policy gone", step_policy_gone, ""},
 	{"template", step_template, ""},

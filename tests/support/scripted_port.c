@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <base/base64.h>
@@ -275,6 +276,21 @@ static void classify(int status, const char *reason, struct kube_error *ret_erro
 	body = json_dump(object, &size);
 	kube_error_classify(status, reason ? "application/json" : "text/plain", body, size, -1,
 			    ret_error);
+}
+
+void scripted_port_refuse(struct scripted_port *port, const struct scripted_call *call,
+			  const char *policy)
+{
+	struct waiting *waiting = take_waiting(port, call);
+	struct kube_reply reply = {.date_s = -1};
+	struct error err = {0};
+
+	classify(403, "Forbidden", &reply.kube);
+	snprintf(reply.kube.denied_by, sizeof(reply.kube.denied_by), "%s", policy);
+	kube_error_describe(&reply.kube, &err);
+	reply.err = &err;
+	waiting->done(waiting->done_context, &reply);
+	waiting_free(waiting);
 }
 
 void scripted_port_answer(struct scripted_port *port, const struct scripted_call *call, int status,

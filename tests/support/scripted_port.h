@@ -56,6 +56,10 @@ void scripted_port_tell(const struct scripted_port *port, struct text *text);
 void scripted_port_answer(struct scripted_port *port, const struct scripted_call *call, int status,
 			  const char *reason, const struct json *object);
 
+/* Answers CALL with 403, by the ValidatingAdmissionPolicy POLICY. */
+void scripted_port_refuse(struct scripted_port *port, const struct scripted_call *call,
+			  const char *policy);
+
 /* The process that made them is gone: nobody waits for the answers any more. */
 void scripted_port_forget(struct scripted_port *port);
 

@@ -107,8 +107,17 @@ void stage_restart(struct stage *stage)
 		stage_show(stage, &KUBE_ACCESS_POLICIES, SAMPLE_POLICY_NAME, stage->policy);
 }
 
+void stage_prove_admission(struct stage *stage, bool proven)
+{
+	access_controller_admission_changed(stage->controller,
+					    &(struct admission_proof){.ready = proven});
+	stage_settle(stage);
+}
+
 void stage_begin(struct stage *stage)
 {
+	access_controller_admission_changed(stage->controller,
+					    &(struct admission_proof){.ready = true});
 	access_controller_begin(stage->controller);
 	stage_settle(stage);
 }

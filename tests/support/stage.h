@@ -42,7 +42,10 @@ void stage_free(struct stage *stage);
 
 /* The process ends without a word and starts again; nothing is known, nothing begun. */
 void stage_restart(struct stage *stage);
+/* ... with admission proven. */
 void stage_begin(struct stage *stage);
+/* Admission is proven from now on, or not any more. Settles. */
+void stage_prove_admission(struct stage *stage, bool proven);
 
 /* What a watch shows: the object came or changed, or, with a NULL object, it went. Settles. */
 void stage_show_request(struct stage *stage, const char *key, const struct json *object);
