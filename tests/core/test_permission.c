@@ -366,9 +366,11 @@ static void permission_decide__is_about_the_identity_on_record(void **state)
 	decide("{}");
 	assert_allowed_by(SAMPLE_POLICY_NAME);
 	basis.identity_namespace = "elsewhere";
-	decide("{'spec':{'roles':[{'namespace':'ids','name':'r','rules':[{'apiGroups':[''],"
-	       "'resources':['secrets'],'verbs':['create']}]}]}}");
-	assert_false(permission.allowed);
+	decide("{'spec':{'roles':[{'namespace':'ids','name':'r'," RULES("get") "}]}}");
+	assert_denied("IdentityNotAllowed");
+	show_policy(SAMPLE_POLICY_NAME, ALLOW("'identities':[{'namespace':'ids'}]"));
+	decide("{'spec':{'roles':[{'namespace':'ids','name':'r'," RULES("get") "}]}}");
+	assert_denied("NamespaceProtected");
 }
 
 static void permission_decide__knows_no_labels_of_what_is_not_shown(void **state)
