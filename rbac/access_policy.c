@@ -43,6 +43,14 @@ const char *access_policy_name(const struct access_policy *policy)
 	return policy->name;
 }
 
+const char *access_policy_identity_namespace(const struct access_policy *policy, size_t index)
+{
+	const struct policy_allowance *allowance = &policy->allowance;
+
+	return index < allowance->identity_count ? allowance->identities[index].namespace_name
+						 : NULL;
+}
+
 static bool read_subjects(const struct json *spec, struct access_policy *policy, struct error *err)
 {
 	struct policy_items subjects = {0};

@@ -16,9 +16,10 @@ struct store;
 
 /* What is decided on. Borrowed. */
 struct permission_basis {
-	const struct store *policies;   /* struct access_policy by name */
-	const struct store *namespaces; /* struct hub_namespace by name */
-	const struct store *profiles;   /* struct cluster_profile by "namespace/name" */
+	const struct store *policies;            /* struct access_policy by name */
+	const struct store *namespaces;          /* struct hub_namespace by name */
+	const struct store *profiles;            /* struct cluster_profile by "namespace/name" */
+	const struct store *identity_namespaces; /* of hub_state.h */
 	const char *broker_namespace;
 	const char *identity_namespace; /* for requests that name none */
 	const char *made_in; /* the identity namespace on record; NULL: nothing was made yet */

@@ -26,6 +26,10 @@ void access_policy_free(void *policy);
 /* Its metadata.name; borrowed. */
 const char *access_policy_name(const struct access_policy *policy);
 
+/* Where on members it lets ServiceAccounts be, besides the default: namespace number INDEX, NULL
+ * after the last. Borrowed. */
+const char *access_policy_identity_namespace(const struct access_policy *policy, size_t index);
+
 struct policy_template {
 	const char *name;
 	/* As in the request: [{name, value} or {name, values}]; may be NULL. */

@@ -169,7 +169,7 @@ class Policy:
                               for namespace, name in sorted(self.roles)],
                     "identities": [{"namespace": name} for name in sorted(self.identities)],
                     "audiences": sorted(self.audiences),
-                    "protectedNamespaces": [IDENTITIES],
+                    "protectedNamespaces": sorted(self.identities),
                     "lifetime": {"minSeconds": 600, "maxSeconds": 86400}}}}
 
     def apply(self):
