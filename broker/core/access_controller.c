@@ -83,6 +83,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.clock = config->clock,
 		.settings = config->settings,
 		.seen = &controller->seen,
+		.accesses = controller->index.accesses,
 		.destinations = destinations_new(),
 		.ended = step_ended,
 		.found = object_found,

@@ -83,6 +83,7 @@ static void decide(struct access *access, const struct request *request,
 		.broker_namespace = settings->namespace,
 		.identity_namespace = settings->identity_namespace,
 		.made_in = access->ledger ? access->ledger->identity_namespace : NULL,
+		.identity = access->ledger ? &access->ledger->objects[0] : NULL,
 		.protected_patterns = settings->protected_patterns,
 		.protected_count = settings->protected_count,
 	};
@@ -137,6 +138,12 @@ static void wait_for_close(struct access *access)
 	access->permission_round = 0;
 }
 
+/* Whose the ServiceAccount on record was decided, and there is no record any more. */
+static bool is_free_again(const struct access *access)
+{
+	return access->ledger_closed && text_same(access->permission.reason, "IdentityNotAllowed");
+}
+
 void access_permission_update(struct access *access, const struct request *request,
 			      const struct hub_state *seen, const struct access_settings *settings,
 			      uint64_t round)
@@ -148,7 +155,7 @@ void access_permission_update(struct access *access, const struct request *reque
 		return;
 	}
 	if (access->permission_round != round ||
-	    access->permission_generation != request->generation)
+	    access->permission_generation != request->generation || is_free_again(access))
 		update(access, request, seen, settings);
 	access->permission_round = round;
 	access->permission_generation = request->generation;

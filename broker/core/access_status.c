@@ -191,6 +191,13 @@ static bool failed_on(const struct access_report *report, const struct kube_reso
 	       ledger->objects[failure->index].resource == resource;
 }
 
+static const char *made_reason(const struct ledger *ledger, const struct object_condition *kind)
+{
+	bool found = kind->resource == &KUBE_SERVICE_ACCOUNTS && ledger->objects[0].existing;
+
+	return found ? "ServiceAccountFound" : kind->made;
+}
+
 static struct condition object_condition(const struct access_report *report,
 					 const struct object_condition *kind)
 {
@@ -201,7 +208,8 @@ static struct condition object_condition(const struct access_report *report,
 					  kind->failed ? kind->failed : failure->reason,
 					  failure->error.text};
 	if (all_made(report->access->ledger, kind->resource))
-		return (struct condition){kind->type, "True", kind->made, ""};
+		return (struct condition){kind->type, "True",
+					  made_reason(report->access->ledger, kind), ""};
 	return (struct condition){kind->type, "Unknown", "Pending", ""};
 }
 

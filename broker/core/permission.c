@@ -12,6 +12,7 @@
 
 #include "core/cluster_profile.h"
 #include "core/hub_namespace.h"
+#include "core/ledger.h"
 #include "core/request.h"
 #include "core/rights.h"
 #include "core/store.h"
@@ -151,6 +152,9 @@ static void add_identity(struct policy_question *question, const struct permissi
 	if (basis->made_in) /* the default was another then, and the credential is there */
 		question->identity_namespace = basis->made_in;
 	question->identity_name = request->service_account;
+	if (basis->identity && basis->identity->uid)
+		question->identity =
+			basis->identity->existing ? POLICY_IDENTITY_EXISTING : POLICY_IDENTITY_MADE;
 }
 
 /* Patterns of protected namespaces. */
@@ -205,6 +209,7 @@ static void decide(struct permission *permission, const struct permission_basis 
 	permission_done(permission);
 	permission->allowed = true;
 	permission->policy = memory_text(decision.policy);
+	permission->existing_identity = decision.existing_identity;
 }
 
 void permission_decide(struct permission *permission, const struct permission_basis *basis,

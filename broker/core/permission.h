@@ -10,6 +10,7 @@
 
 #include <base/error.h>
 
+struct ledger_object;
 struct request;
 struct rights;
 struct store;
@@ -23,6 +24,7 @@ struct permission_basis {
 	const char *broker_namespace;
 	const char *identity_namespace; /* for requests that name none */
 	const char *made_in; /* the identity namespace on record; NULL: nothing was made yet */
+	const struct ledger_object *identity; /* ... and the identity; NULL: the same */
 	const char *const *protected_patterns;
 	size_t protected_count;
 };
@@ -30,6 +32,7 @@ struct permission_basis {
 struct permission {
 	bool allowed;
 	char *policy;              /* the one that allows; NULL: denied */
+	bool existing_identity;    /* it wants a ServiceAccount used that exists, none made */
 	const char *reason;        /* of a denial; static */
 	char text[ERROR_TEXT_MAX]; /* of a denial, for the requester */
 };

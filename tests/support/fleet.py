@@ -364,7 +364,12 @@ class Fleet:
         return self.hub_api.items(path("issuedcredentials", OWN))
 
     def nothing_is_left(self):
-        return (not self.ledgers() and not any(self.on_member(name) for name in self.members)
+        return self.nothing_is_left_but([])
+
+    def nothing_is_left_but(self, foreign):
+        """FOREIGN objects of members have our label, and are not ours."""
+        return (not self.ledgers()
+                and all(set(self.on_member(name)) <= set(foreign) for name in self.members)
                 and not self.hub_api.items(path("secrets") + OURS))
 
     def check_no_token_was_printed(self):
