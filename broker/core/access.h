@@ -93,7 +93,8 @@ struct access {
 	void (*handle)(struct access_steps *steps, struct access *access,
 		       const struct kube_reply *reply);
 
-	size_t chain; /* the how-manieth call of a step that makes several */
+	size_t chain;        /* the how-manieth call of a step that makes several */
+	uint64_t departures; /* of the store that a live read may add to, when it began */
 
 	char *reported_status;       /* JSON text of the status written last; NULL: none by us */
 	char *echoed_status;         /* ... as the server stored it */
