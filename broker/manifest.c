@@ -111,6 +111,27 @@ static void print_identity_namespace(const char *namespace, const struct subject
 	print_binding("credbroker-identities", namespace, "Role", "credbroker-identities", subject);
 }
 
+/* A ServiceAccount that is not ours. Anchors have names that nobody knows before. */
+static void print_existing_account(const char *account, const struct subject *subject)
+{
+	const char *slash = strchr(account, '/');
+	char namespace[64];
+	char name[300];
+
+	snprintf(namespace, sizeof(namespace), "%.*s", (int)(slash - account), account);
+	snprintf(name, sizeof(name), "credbroker-existing:%s", slash + 1);
+	print_head("Role", name, namespace);
+	printf("rules:\n"
+	       "- {apiGroups: [\"\"], resources: [serviceaccounts], resourceNames: [\"%s\"], "
+	       "verbs: [get]}\n"
+	       "- {apiGroups: [\"\"], resources: [serviceaccounts/token], resourceNames: [\"%s\"], "
+	       "verbs: [create]}\n"
+	       "# the anchors that tokens are bound to; they hold no data and are never read\n"
+	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [create, delete]}\n",
+	       slash + 1, slash + 1);
+	print_binding(name, namespace, "Role", name, subject);
+}
+
 static void print_member(const struct options *options)
 {
 	struct subject subject = subject_of(options);
@@ -130,6 +151,8 @@ static void print_member(const struct options *options)
 			print_may_bind(options->may_bind.items[i], &subject);
 	for (size_t i = 0; i < options->identity_namespaces.count; i++)
 		print_identity_namespace(options->identity_namespaces.items[i], &subject);
+	for (size_t i = 0; i < options->existing_accounts.count; i++)
+		print_existing_account(options->existing_accounts.items[i], &subject);
 }
 
 static void templates_done(struct template_manifest *templates, size_t count)

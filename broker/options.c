@@ -129,6 +129,16 @@ static bool append_may_bind(struct options *options, const char *value, struct e
 	return append(&options->may_bind, value, err);
 }
 
+/* The name goes into YAML between quotes; what has another form, no ServiceAccount can have. */
+static bool append_existing(struct options *options, const char *value, struct error *err)
+{
+	const char *slash = strchr(value, '/');
+
+	if (!slash || !is_label(value, (size_t)(slash - value)) || !is_role_name(slash + 1))
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is not <namespace>/<name>", value);
+	return append(&options->existing_accounts, value, err);
+}
+
 static bool append_may_grant(struct options *options, const char *value, struct error *err)
 {
 	if (!is_role_name(value))
@@ -193,6 +203,9 @@ const struct option_flag MEMBER_RBAC_FLAGS[] = {
 	 append_template},
 	{"may-bind", "[NS/]ROLE",
 	 "the broker may bind this ClusterRole, or Role, as it is (repeatable)", append_may_bind},
+	{"existing-service-account", "NS/NAME",
+	 "the broker may make tokens for this ServiceAccount, which is not its own (repeatable)",
+	 append_existing},
 	{"service-account", "NS/NAME",
 	 "the broker's identity on the member (default: credbroker-system/credbroker)",
 	 take_service_account},

@@ -31,7 +31,8 @@ struct options {
 	struct option_list namespaces;
 	struct option_list may_bind;
 	struct option_list may_grant;
-	struct option_list templates; /* files */
+	struct option_list existing_accounts; /* "<namespace>/<name>" */
+	struct option_list templates;         /* files */
 	const char *service_account;
 };
 

@@ -43,6 +43,18 @@ const char *access_policy_name(const struct access_policy *policy)
 	return policy->name;
 }
 
+const char *access_policy_identity_namespace(const struct access_policy *policy, size_t index)
+{
+	const struct policy_allowance *allowance = &policy->allowance;
+
+	if (index < allowance->identity_count)
+		return allowance->identities[index].namespace_name;
+	index -= allowance->identity_count;
+	return index < allowance->existing_identity_count
+		       ? allowance->existing_identities[index].namespace_name
+		       : NULL;
+}
+
 static bool read_subjects(const struct json *spec, struct access_policy *policy, struct error *err)
 {
 	struct policy_items subjects = {0};
@@ -123,6 +135,8 @@ static bool comes_before(const struct access_policy *policy, const struct policy
 		return true;
 	if (verdict->allowed != leader->verdict.allowed)
 		return verdict->allowed;
+	if (verdict->existing_identity != leader->verdict.existing_identity)
+		return verdict->existing_identity;
 	if (policy_verdict_is_further(verdict, &leader->verdict))
 		return true;
 	return !policy_verdict_is_further(&leader->verdict, verdict) &&
@@ -161,9 +175,22 @@ bool access_policies_decide(const struct access_policy *const *policies, size_t 
 			leader = (struct leader){policies[i], verdict};
 	}
 	*ret_decision = (struct policy_decision){0};
+	ret_decision->existing_identity = leader.verdict.existing_identity;
 	if (leader.verdict.allowed)
 		ret_decision->policy = leader.policy->name;
 	else
 		tell(&leader, question, ret_decision);
 	return leader.verdict.allowed;
+}
+
+bool access_policies_are_for(const struct access_policy *const *policies, size_t count,
+			     const struct policy_question *question,
+			     struct policy_decision *ret_decision)
+{
+	*ret_decision = (struct policy_decision){0};
+	for (size_t i = 0; i < count; i++)
+		if (is_for(policies[i], question))
+			return true;
+	tell(&(struct leader){0}, question, ret_decision);
+	return false;
 }

@@ -29,6 +29,8 @@ static const char *const names[GRANT_DANGER_COUNT] = {
 	[GRANT_DANGER_SIGNERS] = "signers",
 	[GRANT_DANGER_ADMISSION_WRITES] = "admission-writes",
 	[GRANT_DANGER_RBAC_WRITES] = "rbac-writes",
+	[GRANT_DANGER_SECRET_WRITES] = "secret-writes",
+	[GRANT_DANGER_SERVICE_ACCOUNT_WRITES] = "serviceaccount-writes",
 	[GRANT_DANGER_URLS] = "non-resource-urls",
 };
 
@@ -86,6 +88,14 @@ static bool writes(const struct rule *rule)
 			return true;
 	}
 	return false;
+}
+
+/* Other verbs, such as "impersonate", change no object. */
+static bool changes_objects(const struct rule *rule)
+{
+	return rule_covers_verb(rule, "create") || rule_covers_verb(rule, "update") ||
+	       rule_covers_verb(rule, "patch") || rule_covers_verb(rule, "delete") ||
+	       rule_covers_verb(rule, "deletecollection");
 }
 
 /* What Kubernetes itself lets every client read. */
@@ -147,6 +157,8 @@ static const struct pattern patterns[] = {
 	{GRANT_DANGER_SIGNERS, false, NULL, CERTS_GROUP, "signers"},
 	{GRANT_DANGER_ADMISSION_WRITES, false, writes, "admissionregistration.k8s.io", NULL},
 	{GRANT_DANGER_RBAC_WRITES, false, writes, RBAC_GROUP, NULL},
+	{GRANT_DANGER_SECRET_WRITES, false, changes_objects, "", "secrets"},
+	{GRANT_DANGER_SERVICE_ACCOUNT_WRITES, false, changes_objects, "", "serviceaccounts"},
 	{GRANT_DANGER_URLS, false, reaches_other_urls, NULL, NULL},
 };
 

@@ -117,10 +117,11 @@ static bool read_dangers(const struct json *allow, struct policy_allowance *allo
 	return true;
 }
 
-static bool read_role(const struct json *item, void *place, struct error *err)
+/* One name in one namespace. */
+static bool read_named(const struct json *item, void *place, struct error *err)
 {
 	static const char *const fields[] = {"namespace", "name", NULL};
-	struct policy_place *role = place;
+	struct policy_place *named = place;
 	const char *namespace_name = NULL;
 	const char *name = NULL;
 
@@ -130,9 +131,9 @@ static bool read_role(const struct json *item, void *place, struct error *err)
 	name = namespace_name ? policy_json_name(item, "name", err) : NULL;
 	if (!name)
 		return false;
-	role->namespace_name = memory_text(namespace_name);
-	role->names.names = memory_new_array(1, sizeof(char *));
-	role->names.names[role->names.count++] = memory_text(name);
+	named->namespace_name = memory_text(namespace_name);
+	named->names.names = memory_new_array(1, sizeof(char *));
+	named->names.names[named->names.count++] = memory_text(name);
 	return true;
 }
 
@@ -225,6 +226,7 @@ bool policy_allowance_read(const struct json *allow, struct policy_allowance *re
 					     "clusterRoles",
 					     "roles",
 					     "identities",
+					     "existingServiceAccounts",
 					     "protectedNamespaces",
 					     "audiences",
 					     "lifetime",
@@ -235,12 +237,15 @@ bool policy_allowance_read(const struct json *allow, struct policy_allowance *re
 	return fields_are_known(allow, fields, err) && read_templates(allow, ret_allowance, err) &&
 	       read_ceiling(allow, ret_allowance, err) && read_dangers(allow, ret_allowance, err) &&
 	       name_set_read(allow, "clusterRoles", 0, &ret_allowance->cluster_roles, err) &&
-	       read_places(allow, "roles", 0, read_role, &ret_allowance->roles,
+	       read_places(allow, "roles", 0, read_named, &ret_allowance->roles,
 			   &ret_allowance->role_count, err) &&
 	       name_set_read(allow, "protectedNamespaces", 0, &ret_allowance->protected_namespaces,
 			     err) &&
 	       read_places(allow, "identities", 1, read_identity, &ret_allowance->identities,
 			   &ret_allowance->identity_count, err) &&
+	       read_places(allow, "existingServiceAccounts", 0, read_named,
+			   &ret_allowance->existing_identities,
+			   &ret_allowance->existing_identity_count, err) &&
 	       name_set_read(allow, "audiences", 0, &ret_allowance->audiences, err) &&
 	       read_lifetime(allow, ret_allowance, err) &&
 	       read_formats(allow, ret_allowance, err) &&
@@ -279,6 +284,7 @@ void policy_allowance_done(struct policy_allowance *allowance)
 	places_done(allowance->roles, allowance->role_count);
 	name_set_done(&allowance->protected_namespaces);
 	places_done(allowance->identities, allowance->identity_count);
+	places_done(allowance->existing_identities, allowance->existing_identity_count);
 	name_set_done(&allowance->audiences);
 	name_set_done(&allowance->formats);
 	name_set_done(&allowance->destinations);

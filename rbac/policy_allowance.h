@@ -44,6 +44,8 @@ struct policy_allowance {
 	struct name_set protected_namespaces;
 	struct policy_place *identities; /* none: all in the default namespace */
 	size_t identity_count;
+	struct policy_place *existing_identities; /* with one name each */
+	size_t existing_identity_count;
 	struct name_set audiences;
 	int64_t lifetime_min_s;
 	int64_t lifetime_max_s;

@@ -31,6 +31,22 @@ static const char *shown(const char *word)
 	return word ? word : "";
 }
 
+/* One that we made stays ours, whatever a policy says of its name later. */
+static bool names_existing_identity(const struct policy_allowance *allowance,
+				    const struct policy_question *question)
+{
+	if (question->identity == POLICY_IDENTITY_MADE || !question->identity_namespace)
+		return false;
+	for (size_t i = 0; i < allowance->existing_identity_count; i++) {
+		const struct policy_place *place = &allowance->existing_identities[i];
+
+		if (text_same(place->namespace_name, question->identity_namespace) &&
+		    name_set_has(&place->names, question->identity_name))
+			return true;
+	}
+	return false;
+}
+
 static bool allows_identity(const struct policy_allowance *allowance,
 			    const struct policy_question *question, size_t *ret_item,
 			    struct error *err)
@@ -38,6 +54,12 @@ static bool allows_identity(const struct policy_allowance *allowance,
 	const char *home = question->identity_namespace;
 
 	(void)ret_item;
+	if (names_existing_identity(allowance, question))
+		return true;
+	if (question->identity == POLICY_IDENTITY_EXISTING)
+		return err && error_set(err, ERROR_DENIED,
+					"the existing ServiceAccount %.63s/%.63s is not allowed",
+					shown(home), shown(question->identity_name));
 	if (allowance->identity_count == 0 && home && question->identity_name &&
 	    text_same(home, question->default_identity_namespace))
 		return true;
@@ -359,6 +381,7 @@ struct policy_verdict policy_verdict_find(const struct policy_allowance *allowan
 		}
 	}
 	verdict.allowed = true;
+	verdict.existing_identity = names_existing_identity(allowance, question);
 	return verdict;
 }
 

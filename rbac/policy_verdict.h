@@ -14,8 +14,9 @@ struct policy_question;
 /* What is looked at has an order, and a refusal the reason of its stage. */
 struct policy_verdict {
 	bool allowed;
-	size_t stage; /* of the first thing that is not allowed ... */
-	size_t item;  /* ... and which of its kind that is */
+	bool existing_identity; /* the policy names the ServiceAccount as one that exists */
+	size_t stage;           /* of the first thing that is not allowed ... */
+	size_t item;            /* ... and which of its kind that is */
 	const char *reason;
 };
 

@@ -66,6 +66,7 @@ struct access {
 	bool ledger_saved;
 	bool intent_saved;
 	bool ledger_closed; /* the record is deleted; the watch may not show it yet */
+	bool record_kept;   /* ... because somebody's finalizer keeps it */
 
 	enum delivery_state delivery;
 	int64_t delivery_recheck_at_ms; /* monotonic; Secrets of others are not watched */
@@ -97,7 +98,8 @@ struct access {
 	void (*handle)(struct access_steps *steps, struct access *access,
 		       const struct kube_reply *reply);
 
-	size_t chain; /* the how-manieth call of a step that makes several */
+	size_t chain;        /* the how-manieth call of a step that makes several */
+	uint64_t departures; /* of the store that a live read may add to, when it began */
 
 	char *reported_status;       /* JSON text of the status written last; NULL: none by us */
 	char *echoed_status;         /* ... as the server stored it */

@@ -83,6 +83,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.clock = config->clock,
 		.settings = config->settings,
 		.seen = &controller->seen,
+		.accesses = controller->index.accesses,
 		.destinations = destinations_new(),
 		.ended = step_ended,
 		.found = object_found,
@@ -152,6 +153,7 @@ static void ledger_changed(struct access_controller *controller, const char *key
 		access_index_add_all(&controller->index, waits_for_a_record, NULL);
 		return;
 	}
+	hub_state_note_identity(&controller->seen, ledger->identity_namespace);
 	text_appendf(&request_key, "%s/%s", ledger->request_namespace, ledger->request_name);
 	name = text_take(&request_key);
 	access = access_index_ensure(&controller->index, ledger->uid, name);
@@ -398,9 +400,11 @@ static bool is_any(struct access *access, const char *key)
 
 void access_controller_run(struct access_controller *controller)
 {
-	if (controller->all_concerned)
-		add_concerned(controller, is_any, NULL);
-	controller->all_concerned = false;
+	if (controller->begun && controller->all_concerned) {
+		hub_state_learn_identities(&controller->seen);
+		access_index_add_all(&controller->index, is_any, NULL);
+		controller->all_concerned = false;
+	}
 	for (int i = 0; controller->begun && i < KEYS_PER_RUN; i++) {
 		struct access *access = access_index_next(&controller->index);
 

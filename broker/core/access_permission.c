@@ -44,7 +44,8 @@ static void note_permission(struct access *access, const struct request *request
 {
 	if (!access->ledger)
 		return;
-	note(access, &access->ledger->policy, access->permission.policy);
+	if (access->permission.policy)
+		note(access, &access->ledger->policy, access->permission.policy);
 	if (seen->admission.ready)
 		note_admission(access, request);
 }
@@ -118,9 +119,11 @@ static struct permission_basis basis_of(const struct access *access, const struc
 		.policies = seen->policies,
 		.namespaces = seen->namespaces,
 		.profiles = seen->profiles,
+		.identity_namespaces = seen->identity_namespaces,
 		.broker_namespace = settings->namespace,
 		.identity_namespace = settings->identity_namespace,
 		.made_in = access->ledger ? access->ledger->identity_namespace : NULL,
+		.identity = access->ledger ? &access->ledger->objects[0] : NULL,
 		.protected_patterns = settings->protected_patterns,
 		.protected_count = settings->protected_count,
 	};
@@ -133,8 +136,13 @@ static void decide_on(struct access *access, const struct request *request,
 	forget_rights(access);
 	if (suspend(access, request))
 		return;
-	permission_decide(&access->permission, basis, request, NULL, access->profile_key);
+	if (request->invalid[0])
+		permission_decide_unread(&access->permission, basis, request, access->profile_key);
+	else
+		permission_decide(&access->permission, basis, request, NULL, access->profile_key);
 	if (!access->permission.allowed || lost_its_profile(access, seen))
+		return;
+	if (request->invalid[0])
 		return;
 	gather(access, request, seen);
 	if (!request->templates || !access->rights)
@@ -212,21 +220,28 @@ static bool is_closing(const struct access *access, const struct hub_state *seen
 	return key && store_find(seen->ledgers, key);
 }
 
-/* Decided anew when the record is gone. */
+/* Decided anew when the record is gone, which the watch of records shows. No other one can have its
+ * name, so one that somebody keeps is waited for, and that is said whatever policies say. */
 static void wait_for_close(struct access *access)
 {
-	if (!access->permission.allowed)
+	if (!access->permission.allowed && !access->record_kept)
 		return;
 	permission_done(&access->permission);
-	access->permission.reason = "Revoking";
+	access->permission.reason = access->record_kept ? "RecordKept" : "Revoking";
 	access->permission_round = 0;
+}
+
+/* Whose the ServiceAccount on record was decided, and there is no record any more. */
+static bool is_free_again(const struct access *access)
+{
+	return access->ledger_closed && text_same(access->permission.reason, "IdentityNotAllowed");
 }
 
 void access_permission_update(struct access *access, const struct request *request,
 			      const struct hub_state *seen, const struct access_settings *settings,
 			      uint64_t round)
 {
-	if (!request || request->invalid[0])
+	if (!request || (request->invalid[0] && !access->ledger))
 		return; /* nothing to decide on */
 	if (is_closing(access, seen, settings)) {
 		wait_for_close(access);
@@ -237,7 +252,7 @@ void access_permission_update(struct access *access, const struct request *reque
 		access->requester_asked_until_ms = 0;
 		access->permission_round = 0;
 	}
-	if (access->permission_round != round)
+	if (access->permission_round != round || is_free_again(access))
 		update(access, request, seen, settings);
 	access->permission_round = round;
 	access->permission_generation = request->generation;

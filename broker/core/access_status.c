@@ -67,6 +67,10 @@ static const struct sentence sentences[] = {
 	{"SecretConflict", "a Secret of this name exists and is not ours", true},
 	{"Suspended", "the request is suspended: nothing is left of its access", true},
 	{"Revoking", "the access is being revoked", true},
+	{"RecordKept",
+	 "the access was revoked, but somebody's finalizer keeps its IssuedCredential: an "
+	 "administrator removes that finalizer",
+	 true},
 	{"RevocationPending", "the member is away: what it holds is revoked when it returns", true},
 	{"Revoked", "the access is revoked", true},
 };
@@ -198,6 +202,13 @@ static bool failed_on(const struct access_report *report, const struct kube_reso
 	       ledger->objects[failure->index].resource == resource;
 }
 
+static const char *made_reason(const struct ledger *ledger, const struct object_condition *kind)
+{
+	bool found = kind->resource == &KUBE_SERVICE_ACCOUNTS && ledger->objects[0].existing;
+
+	return found ? "ServiceAccountFound" : kind->made;
+}
+
 static struct condition object_condition(const struct access_report *report,
 					 const struct object_condition *kind)
 {
@@ -208,7 +219,8 @@ static struct condition object_condition(const struct access_report *report,
 					  kind->failed ? kind->failed : failure->reason,
 					  failure->error.text};
 	if (all_made(report->access->ledger, kind->resource))
-		return (struct condition){kind->type, "True", kind->made, ""};
+		return (struct condition){kind->type, "True",
+					  made_reason(report->access->ledger, kind), ""};
 	return (struct condition){kind->type, "Unknown", "Pending", ""};
 }
 

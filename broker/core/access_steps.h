@@ -22,6 +22,7 @@ struct error;
 struct hub_state;
 struct json;
 struct kube_resource;
+struct store;
 
 struct access_settings {
 	const char *hub_id;
@@ -40,6 +41,7 @@ struct access_steps {
 	const struct clock *clock;
 	const struct access_settings *settings;
 	const struct hub_state *seen;
+	const struct store *accesses; /* struct access by UID */
 	struct destinations *destinations;
 	/* The step of ACCESS is over: look at it again. */
 	void (*ended)(void *context, struct access *access);

@@ -53,6 +53,10 @@ static void take_ground(struct access_steps *steps, struct access *access,
 {
 	struct error err = {0};
 
+	if (!is_shown(ground) && access->departures != store_departures(ground->store)) {
+		access_steps_succeed(steps, access); /* it may be gone again: asked anew */
+		return;
+	}
 	if (!is_shown(ground)) /* another request may have found it already */
 		steps->found(steps->context, ground->resource, ground->key, object);
 	if (is_shown(ground)) {
@@ -95,6 +99,7 @@ static void read_ground(struct access_steps *steps, struct access *access,
 		access_steps_fail(steps, access, "InvalidRequest", &err);
 		return;
 	}
+	access->departures = store_departures(ground->store);
 	access_steps_call_hub(
 		steps, access,
 		&(struct kube_request){.verb = KUBE_GET, .path = path, .urgent = true},

@@ -52,6 +52,7 @@ void hub_state_init(struct hub_state *seen)
 		.policies = store_new(access_policy_free),
 		.templates = store_new(rbac_template_free),
 		.namespaces = store_new(hub_namespace_free),
+		.identity_namespaces = store_new(NULL),
 	};
 }
 
@@ -63,6 +64,7 @@ void hub_state_done(struct hub_state *seen)
 	store_free(seen->policies);
 	store_free(seen->templates);
 	store_free(seen->namespaces);
+	store_free(seen->identity_namespaces);
 	*seen = (struct hub_state){0};
 }
 
@@ -101,4 +103,39 @@ bool hub_state_put(struct hub_state *seen, const struct kube_resource *resource,
 	if (found)
 		store_put(store, key, found);
 	return found != NULL;
+}
+
+void hub_state_note_identity(struct hub_state *seen, const char *namespace_name)
+{
+	static char present;
+
+	if (namespace_name)
+		store_put(seen->identity_namespaces, namespace_name, &present);
+}
+
+static bool note_identities_of_policy(void *context, const char *key, void *policy)
+{
+	const char *name;
+
+	(void)key;
+	for (size_t i = 0; (name = access_policy_identity_namespace(policy, i)); i++)
+		hub_state_note_identity(context, name);
+	return true;
+}
+
+static bool note_identity_of_ledger(void *context, const char *key, void *object)
+{
+	const struct ledger *ledger = object;
+
+	(void)key;
+	hub_state_note_identity(context, ledger->identity_namespace);
+	return true;
+}
+
+void hub_state_learn_identities(struct hub_state *seen)
+{
+	store_replace_begin(seen->identity_namespaces);
+	store_each(seen->policies, note_identities_of_policy, seen);
+	store_each(seen->ledgers, note_identity_of_ledger, seen);
+	store_replace_end(seen->identity_namespaces, NULL, NULL);
 }

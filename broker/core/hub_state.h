@@ -22,6 +22,8 @@ struct hub_state {
 	struct store *templates;  /* struct rbac_template by name */
 	struct store *namespaces; /* struct hub_namespace by name */
 	struct admission_proof admission;
+	/* Namespaces of members where identities are, whatever member: see below. */
+	struct store *identity_namespaces;
 };
 
 void hub_state_init(struct hub_state *seen);
@@ -36,5 +38,11 @@ struct store *hub_state_store(const struct hub_state *seen, const struct kube_re
  * cannot be read. */
 bool hub_state_put(struct hub_state *seen, const struct kube_resource *resource, const char *key,
 		   const struct json *object);
+
+/* Learns anew in which namespaces of members identities are: those that policies name for them and
+ * those on record. To be called when policies changed. */
+void hub_state_learn_identities(struct hub_state *seen);
+/* One more of them. */
+void hub_state_note_identity(struct hub_state *seen, const char *namespace_name);
 
 #endif

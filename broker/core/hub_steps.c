@@ -13,8 +13,10 @@
 #include "core/access_news.h"
 #include "core/access_steps.h"
 #include "core/destinations.h"
+#include "core/hub_state.h"
 #include "core/kube_path.h"
 #include "core/request.h"
+#include "core/store.h"
 
 static struct json *patch_new(const struct access *access)
 {
@@ -186,6 +188,12 @@ void hub_step_check_destination(struct access_steps *steps, struct access *acces
 	ask_destination(steps, access);
 }
 
+/* What was found may be gone again, and the watch, which says so once, has said it: read anew. */
+static bool is_out_of_date(const struct access_steps *steps, const struct access *access)
+{
+	return access->departures != store_departures(steps->seen->requests);
+}
+
 static void gone_answered(struct access_steps *steps, struct access *access,
 			  const struct kube_reply *reply)
 {
@@ -197,6 +205,10 @@ static void gone_answered(struct access_steps *steps, struct access *access,
 	}
 	if (!reply->err &&
 	    text_same(json_find_string(reply->object, "metadata", "uid"), access->uid)) {
+		if (is_out_of_date(steps, access)) {
+			access_steps_succeed(steps, access);
+			return;
+		}
 		steps->found(steps->context, &KUBE_AUTH_TOKEN_REQUESTS, access->request_key,
 			     reply->object);
 		if (access_steps_request(steps, access)) {
@@ -213,6 +225,7 @@ static void gone_answered(struct access_steps *steps, struct access *access,
 
 void hub_step_confirm_gone(struct access_steps *steps, struct access *access)
 {
+	access->departures = store_departures(steps->seen->requests);
 	call_request(steps, access, KUBE_GET, NULL, NULL, gone_answered);
 }
 

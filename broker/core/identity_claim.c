@@ -4,6 +4,7 @@
 
 #include <base/text.h>
 
+#include "core/access.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/store.h"
@@ -35,4 +36,18 @@ bool identity_claim_is_taken(const struct store *ledgers, const struct ledger *l
 	struct ledger *visited = (struct ledger *)ledger; /* only read */
 
 	return identity_of(ledger) && !store_each(ledgers, claims_another, visited);
+}
+
+static bool access_claims_another(void *context, const char *uid, void *object)
+{
+	const struct access *access = object;
+
+	return !access->ledger || claims_another(context, uid, access->ledger);
+}
+
+bool identity_claim_is_held(const struct store *accesses, const struct ledger *ledger)
+{
+	struct ledger *visited = (struct ledger *)ledger; /* only read */
+
+	return identity_of(ledger) && !store_each(accesses, access_claims_another, visited);
 }

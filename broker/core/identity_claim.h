@@ -11,6 +11,10 @@
 struct ledger;
 struct store;
 
+/* The same by what this process works with: ACCESSES are struct access. A record that was written
+ * a moment ago may not be among those that the watch shows. */
+bool identity_claim_is_held(const struct store *accesses, const struct ledger *ledger);
+
 /* True when another of LEDGERS (struct ledger) has made the ServiceAccount of LEDGER's name on the
  * same member, whether it still exists or not. */
 bool identity_claim_is_taken(const struct store *ledgers, const struct ledger *ledger);

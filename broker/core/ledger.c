@@ -165,6 +165,7 @@ static bool read_object(struct ledger *ledger, const struct json *item, struct e
 			    json_find_string(item, "requestedName"));
 	object->uid = memory_text(json_find_string(item, "uid"));
 	object->digest = memory_text(json_find_string(item, "digest"));
+	object->existing = json_is_true(json_find(item, "existing"));
 	return read_text(json_find(item, "name"), "objects[].name", &object->name, err);
 }
 
@@ -367,6 +368,8 @@ static void render_lists(const struct ledger *ledger, struct json *spec)
 		json_add_string(item, "requestedName", object->requested_name);
 		json_add_string(item, "uid", object->uid);
 		json_add_string(item, "digest", object->digest);
+		if (object->existing)
+			json_add_bool(item, "existing", true);
 	}
 	for (size_t i = 0; i < ledger->anchor_count; i++)
 		render_anchor(ledger, &ledger->anchors[i], json_append_object(anchors));

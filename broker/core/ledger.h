@@ -31,7 +31,8 @@ struct ledger_object {
 	char *requested_name; /* what the request calls it */
 	char *uid;            /* NULL until known */
 	char *digest;         /* rights_digest() of what it was made as; NULL until known */
-	bool gone;            /* deleted by us; not recorded, because deleting twice is harmless */
+	bool existing; /* a ServiceAccount that is not ours: used, never changed, never deleted */
+	bool gone;     /* deleted by us; not recorded, because deleting twice is harmless */
 };
 
 /* The member-side Secret that one token is bound to. ledger_anchor_name() derives its name. */

@@ -10,6 +10,8 @@
 
 #include "core/access.h"
 #include "core/access_steps.h"
+#include "core/hub_state.h"
+#include "core/identity_claim.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/member_objects.h"
@@ -248,9 +250,75 @@ static void ask_bind(struct access_steps *steps, struct access *access)
 		bind_answered);
 }
 
+/* Nothing stops two requests from finding the same one but what is known here. */
+static bool is_used_by_another(const struct access_steps *steps, const struct access *access)
+{
+	return identity_claim_is_taken(steps->seen->ledgers, access->ledger) ||
+	       identity_claim_is_held(steps->accesses, access->ledger);
+}
+
+static void fail_on_use(struct access_steps *steps, struct access *access)
+{
+	const struct ledger_object *account = planned_object(access);
+	struct error err = {0};
+
+	error_set(&err, ERROR_CONFLICT,
+		  "the existing ServiceAccount %s/%s is used by another request",
+		  account->namespace, account->name);
+	access_steps_fail(steps, access, "ServiceAccountConflict", &err);
+}
+
+static void fail_to_find(struct access_steps *steps, struct access *access)
+{
+	const struct ledger_object *account = planned_object(access);
+	struct error err = {0};
+
+	error_set(&err, ERROR_NOT_FOUND,
+		  "the policy wants the ServiceAccount %s/%s used that exists: it is not on the "
+		  "member",
+		  account->namespace, account->name);
+	access_steps_fail(steps, access, "ServiceAccountNotFound", &err);
+}
+
+/* Whose it is has to be on record before anything is bound to it. */
+static void use_identity(struct access_steps *steps, struct access *access, const struct json *live)
+{
+	struct ledger_object *account = planned_object(access);
+	const char *uid = member_object_uid(live);
+
+	if (!uid) {
+		learn_object(steps, access, live);
+		return;
+	}
+	if (is_used_by_another(steps, access)) {
+		fail_on_use(steps, access);
+		return;
+	}
+	note_object(access, account, uid);
+	account->existing = true;
+	access->intent_saved = false;
+	access_steps_succeed(steps, access);
+}
+
+static void identity_found(struct access_steps *steps, struct access *access,
+			   const struct kube_reply *reply)
+{
+	if (reply->kube.reason == KUBE_REASON_NOT_FOUND)
+		fail_to_find(steps, access);
+	else if (reply->err)
+		fail_to_create(steps, access, reply);
+	else if (member_object_is_ours(access->ledger, (size_t)access->plan.index, reply->object))
+		learn_existing(steps, access, reply->object); /* made before policies changed */
+	else
+		use_identity(steps, access, reply->object);
+}
+
 void member_step_create_object(struct access_steps *steps, struct access *access)
 {
-	if (member_object_binds_existing(access->ledger, (size_t)access->plan.index))
+	if (planned_object(access)->resource == &KUBE_SERVICE_ACCOUNTS &&
+	    access->permission.existing_identity)
+		call_object(steps, access, KUBE_GET, NULL, identity_found);
+	else if (member_object_binds_existing(access->ledger, (size_t)access->plan.index))
 		ask_bind(steps, access);
 	else
 		post_object(steps, access);
@@ -377,7 +445,9 @@ void member_step_delete_object(struct access_steps *steps, struct access *access
 {
 	const struct ledger_object *object = planned_object(access);
 
-	if (object->uid)
+	if (object->existing)
+		object_is_gone(steps, access); /* not ours: it stays */
+	else if (object->uid)
 		delete_by_uid(steps, access, object->uid);
 	else
 		call_object(steps, access, KUBE_GET, NULL, unrecorded_object_read);

@@ -12,6 +12,7 @@
 
 #include "core/cluster_profile.h"
 #include "core/hub_namespace.h"
+#include "core/ledger.h"
 #include "core/request.h"
 #include "core/rights.h"
 #include "core/store.h"
@@ -162,21 +163,47 @@ static void add_identity(struct policy_question *question, const struct permissi
 	if (basis->made_in) /* the default was another then, and the credential is there */
 		question->identity_namespace = basis->made_in;
 	question->identity_name = request->service_account;
+	if (basis->identity && basis->identity->uid)
+		question->identity =
+			basis->identity->existing ? POLICY_IDENTITY_EXISTING : POLICY_IDENTITY_MADE;
 }
 
-/* Who may change Secrets or ServiceAccounts beside the identities could become one of them. */
-static void protect(struct policy_question *question, const struct permission_basis *basis,
-		    const char **patterns)
-{
-	size_t count = 0;
+/* Patterns of protected namespaces. */
+struct protection {
+	const char **patterns;
+	size_t count;
+};
 
-	patterns[count++] = basis->identity_namespace;
+static void protection_done(struct protection *protection)
+{
+	memory_free((void *)protection->patterns);
+}
+
+static void protect_if_identities_are_there(struct protection *protection,
+					    const struct permission_basis *basis,
+					    const char *namespace_name)
+{
+	if (namespace_name && store_find(basis->identity_namespaces, namespace_name))
+		protection->patterns[protection->count++] = namespace_name;
+}
+
+/* Who may change Secrets or ServiceAccounts beside identities could become one of them. Of all the
+ * namespaces where they are, only those matter that WANTED or REQUEST want roles in. */
+static void protect(struct protection *protection, const struct permission_basis *basis,
+		    const struct request *request, const struct wanted *wanted)
+{
+	protection->patterns = memory_new_array(2 + basis->protected_count + request->role_count +
+							wanted->namespace_count,
+						sizeof(*protection->patterns));
+	protection->patterns[protection->count++] = basis->identity_namespace;
 	if (basis->made_in)
-		patterns[count++] = basis->made_in;
+		protection->patterns[protection->count++] = basis->made_in;
 	for (size_t i = 0; i < basis->protected_count; i++)
-		patterns[count++] = basis->protected_patterns[i];
-	question->broker_namespace = basis->broker_namespace;
-	question->protected_patterns = (struct policy_words){patterns, count};
+		protection->patterns[protection->count++] = basis->protected_patterns[i];
+	for (size_t i = 0; i < request->role_count; i++)
+		protect_if_identities_are_there(protection, basis, request->roles[i].namespace);
+	for (size_t i = 0; i < wanted->namespace_count; i++)
+		protect_if_identities_are_there(protection, basis, wanted->namespaces[i]);
 }
 
 static void decide(struct permission *permission, const struct permission_basis *basis,
@@ -193,6 +220,27 @@ static void decide(struct permission *permission, const struct permission_basis 
 	permission_done(permission);
 	permission->allowed = true;
 	permission->policy = memory_text(decision.policy);
+	permission->existing_identity = decision.existing_identity;
+}
+
+void permission_decide_unread(struct permission *permission, const struct permission_basis *basis,
+			      const struct request *request, const char *profile_key)
+{
+	cleanup_free char *profile_namespace = memory_bytes(profile_key, strcspn(profile_key, "/"));
+	cleanup_with(policy_list_done) struct policy_list policies = {0};
+	struct policy_question question = {0};
+	struct policy_decision decision = {0};
+
+	add_namespace(&question, basis, request);
+	add_requester(&question, basis, request);
+	add_profile(&question, basis, profile_key, profile_namespace);
+	list_policies(basis->policies, &policies);
+	if (!access_policies_are_for(policies.items, policies.count, &question, &decision)) {
+		deny(permission, decision.reason, decision.text);
+		return;
+	}
+	permission_done(permission);
+	permission->allowed = true;
 }
 
 void permission_decide(struct permission *permission, const struct permission_basis *basis,
@@ -201,10 +249,9 @@ void permission_decide(struct permission *permission, const struct permission_ba
 {
 	static const char *const formats[] = {"Kubeconfig"};
 	cleanup_free char *profile_namespace = memory_bytes(profile_key, strcspn(profile_key, "/"));
-	cleanup_free const char **patterns =
-		memory_new_array(2 + basis->protected_count, sizeof(*patterns));
 	const char *const destinations[] = {request->namespace};
 	cleanup_with(wanted_done) struct wanted wanted = {0};
+	cleanup_with(protection_done) struct protection protection = {0};
 	struct policy_question question = {
 		.audiences = {(const char *const *)request->audiences, request->audience_count},
 		.lifetime_s = request->expiration_s,
@@ -228,6 +275,8 @@ void permission_decide(struct permission *permission, const struct permission_ba
 	add_requester(&question, basis, request);
 	add_profile(&question, basis, profile_key, profile_namespace);
 	add_identity(&question, basis, request);
-	protect(&question, basis, patterns);
+	protect(&protection, basis, request, &wanted);
+	question.broker_namespace = basis->broker_namespace;
+	question.protected_patterns = (struct policy_words){protection.patterns, protection.count};
 	decide(permission, basis, &question);
 }

@@ -10,26 +10,30 @@
 
 #include <base/error.h>
 
+struct ledger_object;
 struct request;
 struct rights;
 struct store;
 
 /* What is decided on. Borrowed. */
 struct permission_basis {
-	bool requester_known;           /* what the request says of who asks is true */
-	const struct store *policies;   /* struct access_policy by name */
-	const struct store *namespaces; /* struct hub_namespace by name */
-	const struct store *profiles;   /* struct cluster_profile by "namespace/name" */
+	bool requester_known;                    /* what the request says of who asks is true */
+	const struct store *policies;            /* struct access_policy by name */
+	const struct store *namespaces;          /* struct hub_namespace by name */
+	const struct store *profiles;            /* struct cluster_profile by "namespace/name" */
+	const struct store *identity_namespaces; /* of hub_state.h */
 	const char *broker_namespace;
 	const char *identity_namespace; /* for requests that name none */
 	const char *made_in; /* the identity namespace on record; NULL: nothing was made yet */
+	const struct ledger_object *identity; /* ... and the identity; NULL: the same */
 	const char *const *protected_patterns;
 	size_t protected_count;
 };
 
 struct permission {
 	bool allowed;
-	char *policy;              /* the one that allows; NULL: denied */
+	char *policy;              /* the one that allows; NULL: denied, or not read */
+	bool existing_identity;    /* it wants a ServiceAccount used that exists, none made */
 	const char *reason;        /* of a denial; static */
 	char text[ERROR_TEXT_MAX]; /* of a denial, for the requester */
 };
@@ -39,6 +43,11 @@ struct permission {
 void permission_decide(struct permission *permission, const struct permission_basis *basis,
 		       const struct request *request, const struct rights *rights,
 		       const char *profile_key);
+
+/* The same for one that cannot be served, of which is known where it is, and no more: it keeps what
+ * it has while any policy is for that namespace and ClusterProfile, whatever that policy allows. */
+void permission_decide_unread(struct permission *permission, const struct permission_basis *basis,
+			      const struct request *request, const char *profile_key);
 
 /* Leaves it denied. */
 void permission_done(struct permission *permission);

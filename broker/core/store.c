@@ -26,6 +26,7 @@ struct store {
 	struct entry *first, *newest;
 	uint64_t seed;
 	unsigned round; /* counts the replacements */
+	uint64_t departures;
 };
 
 /* FNV-1a. It starts from a random seed, so that nobody who may choose the names of objects can
@@ -152,6 +153,7 @@ bool store_remove(struct store *store, const char *key)
 {
 	struct entry **place = place_of(store, hash_of(store->seed, key), key);
 
+	store->departures++;
 	if (!*place)
 		return false;
 	drop_entry(store, place);
@@ -165,6 +167,11 @@ void *store_find(const struct store *store, const char *key)
 	return entry ? entry->object : NULL;
 }
 
+uint64_t store_departures(const struct store *store)
+{
+	return store->departures;
+}
+
 size_t store_count(const struct store *store)
 {
 	return store->count;
@@ -173,6 +180,7 @@ size_t store_count(const struct store *store)
 void store_replace_begin(struct store *store)
 {
 	store->round++;
+	store->departures++;
 }
 
 void store_replace_end(struct store *store, void (*removed)(void *context, const char *key),

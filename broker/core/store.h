@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct store;
 
@@ -23,6 +24,10 @@ bool store_remove(struct store *store, const char *key);
 
 /* The object, or NULL. Borrowed until the next change. */
 void *store_find(const struct store *store, const char *key);
+
+/* Another number than before: since then a key was said to be gone, or a new list begun. Then what
+ * was read elsewhere before may be gone by now. */
+uint64_t store_departures(const struct store *store);
 
 size_t store_count(const struct store *store);
 

@@ -193,6 +193,12 @@ static void identity_read(struct access_steps *steps, struct access *access,
 	const char *uid = json_find_string(reply->object, "metadata", "uid");
 	struct error err = {0};
 
+	if (reply->kube.reason == KUBE_REASON_NOT_FOUND && account->existing) {
+		error_set(&err, ERROR_NOT_FOUND, "ServiceAccount %s/%s is gone from the member",
+			  account->namespace, account->name);
+		access_steps_fail(steps, access, "ServiceAccountNotFound", &err);
+		return;
+	}
 	if (reply->kube.reason == KUBE_REASON_NOT_FOUND) {
 		memory_free(TAKE_PTR(account->uid)); /* gone: it is made anew */
 		access->ledger_saved = false;

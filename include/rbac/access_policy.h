@@ -26,6 +26,10 @@ void access_policy_free(void *policy);
 /* Its metadata.name; borrowed. */
 const char *access_policy_name(const struct access_policy *policy);
 
+/* Where on members it lets ServiceAccounts be, besides the default, or names existing ones:
+ * namespace number INDEX, NULL after the last. Borrowed. */
+const char *access_policy_identity_namespace(const struct access_policy *policy, size_t index);
+
 struct policy_template {
 	const char *name;
 	/* As in the request: [{name, value} or {name, values}]; may be NULL. */
@@ -40,6 +44,13 @@ struct policy_role {
 struct policy_words {
 	const char *const *words;
 	size_t count;
+};
+
+/* What is known of the ServiceAccount on the member. */
+enum policy_identity {
+	POLICY_IDENTITY_NEW,      /* nothing: it is to be made, or used where a policy says so */
+	POLICY_IDENTITY_MADE,     /* it was made for the request */
+	POLICY_IDENTITY_EXISTING, /* it is somebody else's, and is used as it is */
 };
 
 /* What a request asks for, with every default filled in. All of it is borrowed; zeroed means that
@@ -65,6 +76,7 @@ struct policy_question {
 	const char *identity_namespace; /* of the ServiceAccount on the member */
 	const char *identity_name;
 	const char *default_identity_namespace; /* the operator's */
+	enum policy_identity identity;
 
 	const struct policy_template *templates;
 	size_t template_count;
@@ -87,11 +99,13 @@ struct policy_question {
 
 struct policy_decision {
 	const char *policy; /* the name of the one that allows, borrowed from it; NULL: denied */
+	bool existing_identity; /* it names the ServiceAccount as one that exists */
 	const char *reason; /* of a denial, as a condition has it: "TemplateNotAllowed"; static */
 	char text[ERROR_TEXT_MAX]; /* of a denial, for the requester */
 };
 
-/* True when one of POLICIES allows all of QUESTION: RET_DECISION says which, by name the first.
+/* True when one of POLICIES allows all of QUESTION: RET_DECISION says which. One that names the
+ * ServiceAccount as existing comes before those that do not; else it is the first by name.
  * Else it says the first thing that no policy allows, as the policy sees it that goes the furthest
  * (by name the first of them). The order of POLICIES is of no matter. A denial tells what was
  * asked, and nothing of policies; with the reason "PolicyMissing" it does not even tell whether the
@@ -103,5 +117,11 @@ struct policy_decision {
 bool access_policies_decide(const struct access_policy *const *policies, size_t count,
 			    const struct policy_question *question,
 			    struct policy_decision *ret_decision);
+
+/* True when one of POLICIES is for who asks QUESTION and for the ClusterProfile, whatever it
+ * allows: no more is asked. Else RET_DECISION is the denial "PolicyMissing". */
+bool access_policies_are_for(const struct access_policy *const *policies, size_t count,
+			     const struct policy_question *question,
+			     struct policy_decision *ret_decision);
 
 #endif

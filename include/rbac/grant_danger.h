@@ -31,6 +31,9 @@ enum grant_danger {
 	GRANT_DANGER_SIGNERS,
 	GRANT_DANGER_ADMISSION_WRITES, /* webhooks and admission policies */
 	GRANT_DANGER_RBAC_WRITES,
+	GRANT_DANGER_SECRET_WRITES, /* a Secret of the type for tokens gets one of any identity
+				     * there; deleting an anchor ends another's token */
+	GRANT_DANGER_SERVICE_ACCOUNT_WRITES, /* a name may have bindings already */
 	GRANT_DANGER_URLS, /* all but reading the API's discovery, health and version */
 	GRANT_DANGER_COUNT,
 };

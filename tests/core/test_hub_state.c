@@ -134,6 +134,37 @@ static void hub_state_store__gives_store_and_reader(void **state)
 	assert_null(hub_state_store(&seen, &KUBE_SECRETS, &reader));
 }
 
+static bool knows_identities_in(const char *namespace_name)
+{
+	return store_find(seen.identity_namespaces, namespace_name) != NULL;
+}
+
+static void hub_state_learn_identities__knows_policies_and_records(void **state)
+{
+	(void)state;
+	put(&KUBE_ACCESS_POLICIES,
+	    sample_policy_json("{'spec':{'allow':{'identities':[{'namespace':'robots'},"
+			       "{'namespace':'bots','names':['one']}]}}}"));
+	put(&KUBE_ISSUED_CREDENTIALS, stored_ledger());
+	assert_false(knows_identities_in("robots"));
+	hub_state_learn_identities(&seen);
+	assert_true(knows_identities_in("robots"));
+	assert_true(knows_identities_in("bots"));
+	assert_true(knows_identities_in("credbroker-identities"));
+	assert_int_equal(store_count(seen.identity_namespaces), 3);
+}
+
+static void hub_state_learn_identities__forgets_what_nobody_names_any_more(void **state)
+{
+	(void)state;
+	hub_state_note_identity(&seen, "robots");
+	hub_state_note_identity(&seen, NULL);
+	assert_true(knows_identities_in("robots"));
+	put(&KUBE_ACCESS_POLICIES, sample_policy_json("{}"));
+	hub_state_learn_identities(&seen);
+	assert_int_equal(store_count(seen.identity_namespaces), 0);
+}
+
 static void hub_state_done__leaves_nothing(void **state)
 {
 	struct hub_state other;
@@ -156,6 +187,8 @@ int main(void)
 		TEST(hub_state_put__leaves_what_is_there_when_it_cannot_read),
 		TEST(hub_state_put__knows_nothing_of_other_resources),
 		TEST(hub_state_store__gives_store_and_reader),
+		TEST(hub_state_learn_identities__knows_policies_and_records),
+		TEST(hub_state_learn_identities__forgets_what_nobody_names_any_more),
 		TEST(hub_state_done__leaves_nothing),
 	};
 

@@ -8,6 +8,7 @@
 
 #include <base/memory.h>
 
+#include "broker/core/access.h"
 #include "broker/core/identity_claim.h"
 #include "broker/core/ledger.h"
 #include "broker/core/request.h"
@@ -45,6 +46,12 @@ static int teardown(void **state)
 	ledger_free(mine);
 	store_free(ledgers);
 	return 0;
+}
+
+static const struct ledger *other_as_stored(void)
+{
+	replace(&other->resource_version, "7");
+	return other;
 }
 
 static void identity_claim_is_taken__by_the_request_that_made_it(void **state)
@@ -85,6 +92,28 @@ static void identity_claim_is_taken__not_in_another_place(void **state)
 	assert_false(identity_claim_is_taken(ledgers, mine));
 }
 
+static void free_access(void *access)
+{
+	access_free(access);
+}
+
+/* What a request works with counts before the watch shows it. */
+static void identity_claim_is_held__by_what_another_request_works_with(void **state)
+{
+	struct store *accesses = store_new(free_access);
+	struct access *holder = access_new("request-2", "team-a/other");
+
+	(void)state;
+	store_put(accesses, "request-1", access_new("request-1", "team-a/reader"));
+	store_put(accesses, "request-2", holder);
+	assert_false(identity_claim_is_held(accesses, mine));
+	holder->ledger = ledger_dup(other_as_stored());
+	assert_true(identity_claim_is_held(accesses, mine));
+	replace(&holder->ledger->uid, mine->uid);
+	assert_false(identity_claim_is_held(accesses, mine));
+	store_free(accesses);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +127,9 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(identity_claim_is_taken__not_in_another_place,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			identity_claim_is_held__by_what_another_request_works_with, setup,
+			teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

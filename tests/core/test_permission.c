@@ -75,6 +75,7 @@ static int setup(void **state)
 		.policies = seen.policies,
 		.namespaces = seen.namespaces,
 		.profiles = seen.profiles,
+		.identity_namespaces = seen.identity_namespaces,
 		.broker_namespace = "credbroker-system",
 		.identity_namespace = "credbroker-identities",
 	};
@@ -261,6 +262,8 @@ static const struct place places[] = {
 	{"a system's that is allowed by name", "kube-system", "kube-system", false},
 	{"the broker's own", "credbroker-system", NULL, true},
 	{"that of identities", "credbroker-identities", NULL, true},
+	{"where another policy lets identities be", "robots", NULL, true},
+	{"where identities may be, allowed by name", "robots", "robots", false},
 	{"the operator's first pattern", "vault", NULL, true},
 	{"the operator's second pattern", "infra-dns", NULL, true},
 	{"what only begins like it", "infra", NULL, false},
@@ -274,6 +277,9 @@ static void decide_on_places(const char *before, const char *after)
 
 	basis.protected_patterns = patterns;
 	basis.protected_count = 2;
+	show_policy("of-others", "{'spec':{'subjects':[{'namespaces':['team-z']}],'allow':{"
+				 "'identities':[{'namespace':'robots'}]}}}");
+	hub_state_learn_identities(&seen);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		char allow[512];
 		char request[512];
@@ -366,9 +372,11 @@ static void permission_decide__is_about_the_identity_on_record(void **state)
 	decide("{}");
 	assert_allowed_by(SAMPLE_POLICY_NAME);
 	basis.identity_namespace = "elsewhere";
-	decide("{'spec':{'roles':[{'namespace':'ids','name':'r','rules':[{'apiGroups':[''],"
-	       "'resources':['secrets'],'verbs':['create']}]}]}}");
-	assert_false(permission.allowed);
+	decide("{'spec':{'roles':[{'namespace':'ids','name':'r'," RULES("get") "}]}}");
+	assert_denied("IdentityNotAllowed");
+	show_policy(SAMPLE_POLICY_NAME, ALLOW("'identities':[{'namespace':'ids'}]"));
+	decide("{'spec':{'roles':[{'namespace':'ids','name':'r'," RULES("get") "}]}}");
+	assert_denied("NamespaceProtected");
 }
 
 static void permission_decide__knows_no_labels_of_what_is_not_shown(void **state)

@@ -295,6 +295,25 @@ static void store__agrees_with_an_array_over_random_changes(void **state)
 	store_free(store);
 }
 
+static void store_departures__counts_removals_and_new_lists(void **state)
+{
+	struct store *store = store_new(NULL);
+	uint64_t before = store_departures(store);
+
+	(void)state;
+	store_put(store, "a", &before);
+	assert_int_equal(store_departures(store), before);
+	store_remove(store, "not there");
+	assert_int_not_equal(store_departures(store), before);
+	before = store_departures(store);
+	store_remove(store, "a");
+	assert_int_not_equal(store_departures(store), before);
+	before = store_departures(store);
+	store_replace_begin(store);
+	assert_int_not_equal(store_departures(store), before);
+	store_free(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +327,7 @@ int main(void)
 		cmocka_unit_test(store_replace__that_was_given_up_drops_nothing),
 		cmocka_unit_test(store_replace__takes_changes_between_begin_and_end),
 		cmocka_unit_test(store_new__without_a_free_function_owns_nothing),
+		cmocka_unit_test(store_departures__counts_removals_and_new_lists),
 		cmocka_unit_test(store__agrees_with_an_array_over_random_changes),
 	};
 

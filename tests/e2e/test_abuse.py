@@ -70,6 +70,8 @@ DANGERS = {
     "webhooks": ("admission-writes", rule(ADMISSION, ["mutatingwebhookconfigurations"], "create")),
     "policies": ("admission-writes", rule(ADMISSION, ["validatingadmissionpolicies"], "patch")),
     "bindings": ("rbac-writes", rule(RBAC, ["rolebindings"], "create")),
+    "change secrets": ("secret-writes", rule([""], ["secrets"], "patch")),
+    "make accounts": ("serviceaccount-writes", rule([""], ["serviceaccounts"], "create")),
     "paths": ("non-resource-urls", {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}),
 }
 DANGER_NAMES = sorted({name for name, _ in DANGERS.values()} | {"rbac-writes"})

@@ -26,6 +26,7 @@ static struct options with_two_of_each(void)
 		.namespaces = {{"team-a", "team-b"}, 2},
 		.may_bind = {{"view", "apps/pod-reader", "system:node-reader"}, 3},
 		.may_grant = {{"reader", "writer"}, 2},
+		.existing_accounts = {{"argocd/manager", "kube-system/a.b"}, 2},
 	};
 }
 
@@ -149,6 +150,18 @@ static void manifest_print_member__gives_these_rights_and_no_others(void **state
 		"  serviceaccounts/token create \n"
 		"  secrets create,delete \n"
 		"RoleBinding ids-b/credbroker-identities: Role credbroker-identities "
+		"to broker-system/broker\n"
+		"Role argocd/credbroker-existing:manager\n"
+		"  serviceaccounts get manager\n"
+		"  serviceaccounts/token create manager\n"
+		"  secrets create,delete \n"
+		"RoleBinding argocd/credbroker-existing:manager: Role credbroker-existing:manager "
+		"to broker-system/broker\n"
+		"Role kube-system/credbroker-existing:a.b\n"
+		"  serviceaccounts get a.b\n"
+		"  serviceaccounts/token create a.b\n"
+		"  secrets create,delete \n"
+		"RoleBinding kube-system/credbroker-existing:a.b: Role credbroker-existing:a.b "
 		"to broker-system/broker\n");
 }
 
@@ -161,6 +174,7 @@ static void manifest_print_member__without_options_binds_and_grants_nothing(void
 	assert_null(strstr(text, " bind "));
 	assert_null(strstr(text, "may-grant"));
 	assert_null(strstr(text, "may-bind"));
+	assert_null(strstr(text, "existing"));
 }
 
 static void manifest_print_hub__gives_these_rights_and_no_others(void **state)

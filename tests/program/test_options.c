@@ -95,6 +95,12 @@ static const struct refusal refusals[] = {
 	{MEMBER_RBAC_FLAGS, "--may-bind A/b", "--may-bind: \"A/b\" is no role name"},
 	{MEMBER_RBAC_FLAGS, "--may-bind /b", "--may-bind: \"/b\" is no role name"},
 	{MEMBER_RBAC_FLAGS, "--may-bind a/", "--may-bind: \"a/\" is no role name"},
+	{MEMBER_RBAC_FLAGS, "--existing-service-account a",
+	 "--existing-service-account: \"a\" is not <namespace>/<name>"},
+	{MEMBER_RBAC_FLAGS, "--existing-service-account A/b",
+	 "--existing-service-account: \"A/b\" is not <namespace>/<name>"},
+	{MEMBER_RBAC_FLAGS, "--existing-service-account a/b\"c",
+	 "--existing-service-account: \"a/b\"c\" is not <namespace>/<name>"},
 	{MEMBER_RBAC_FLAGS, "--identity-namespace a --identity-namespace B",
 	 "--identity-namespace: \"B\" is no namespace name"},
 	{HUB_RBAC_FLAGS, "--namespace A", "--namespace: \"A\" is no namespace name"},
@@ -164,7 +170,8 @@ static void options_parse__takes_repeatable_flags_in_order(void **state)
 	(void)state;
 	if (!parse(MEMBER_RBAC_FLAGS,
 		   "--identity-namespace a --may-grant system:one --identity-namespace=b "
-		   "--may-bind view --may-bind apps/edit --service-account x/y",
+		   "--may-bind view --may-bind apps/edit --service-account x/y "
+		   "--existing-service-account argocd/manager",
 		   &options, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(options.identity_namespaces.count, 2);
@@ -175,6 +182,8 @@ static void options_parse__takes_repeatable_flags_in_order(void **state)
 	assert_int_equal(options.may_grant.count, 1);
 	assert_string_equal(options.may_grant.items[0], "system:one");
 	assert_string_equal(options.service_account, "x/y");
+	assert_int_equal(options.existing_accounts.count, 1);
+	assert_string_equal(options.existing_accounts.items[0], "argocd/manager");
 }
 
 static void options_parse__takes_a_flag_64_times_and_no_more(void **state)

@@ -90,6 +90,13 @@ static void ask_rights(struct sample *sample)
 	question->inline_rules = sample->rules;
 }
 
+static enum policy_identity identity_of(const char *state)
+{
+	if (!state)
+		return POLICY_IDENTITY_NEW;
+	return text_same(state, "made") ? POLICY_IDENTITY_MADE : POLICY_IDENTITY_EXISTING;
+}
+
 /* SAMPLE must stay where it is. */
 static void sample_init(struct sample *sample, const struct json *change)
 {
@@ -104,6 +111,7 @@ static void sample_init(struct sample *sample, const struct json *change)
 	question->identity_name = json_find_string(sample->json, "identity", "name");
 	question->default_identity_namespace =
 		json_find_string(sample->json, "identity", "default");
+	question->identity = identity_of(json_find_string(sample->json, "identity", "state"));
 	question->role_namespaces = list_words(json_find(sample->json, "places"), sample->words[1]);
 	question->broker_namespace = "credbroker";
 	question->protected_patterns =
@@ -160,6 +168,7 @@ static void decide_row(const struct json *row)
 	const char *text = json_find_string(row, "text");
 
 	if (allowed != (decision.policy != NULL) ||
+	    decision.existing_identity != json_is_true(json_find(row, "existing")) ||
 	    !text_same(decision.policy, json_find_string(row, "policy")) ||
 	    !text_same(decision.reason, json_find_string(row, "reason")) ||
 	    strcmp(decision.text, text ? text : "") != 0)

@@ -80,6 +80,8 @@ static void grant_danger_name__is_stable(void **state)
 					       "signers",
 					       "admission-writes",
 					       "rbac-writes",
+					       "secret-writes",
+					       "serviceaccount-writes",
 					       "non-resource-urls"};
 
 	(void)state;

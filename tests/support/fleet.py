@@ -169,7 +169,7 @@ class Policy:
                               for namespace, name in sorted(self.roles)],
                     "identities": [{"namespace": name} for name in sorted(self.identities)],
                     "audiences": sorted(self.audiences),
-                    "protectedNamespaces": [IDENTITIES],
+                    "protectedNamespaces": sorted(self.identities),
                     "lifetime": {"minSeconds": 600, "maxSeconds": 86400}}}}
 
     def apply(self):
@@ -375,7 +375,12 @@ class Fleet:
         return self.hub_api.items(path("issuedcredentials", OWN))
 
     def nothing_is_left(self):
-        return (not self.ledgers() and not any(self.on_member(name) for name in self.members)
+        return self.nothing_is_left_but([])
+
+    def nothing_is_left_but(self, foreign):
+        """FOREIGN objects of members have our label, and are not ours."""
+        return (not self.ledgers()
+                and all(set(self.on_member(name)) <= set(foreign) for name in self.members)
                 and not self.hub_api.items(path("secrets") + OURS))
 
     def check_no_token_was_printed(self):
