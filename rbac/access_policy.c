@@ -182,3 +182,15 @@ bool access_policies_decide(const struct access_policy *const *policies, size_t 
 		tell(&leader, question, ret_decision);
 	return leader.verdict.allowed;
 }
+
+bool access_policies_are_for(const struct access_policy *const *policies, size_t count,
+			     const struct policy_question *question,
+			     struct policy_decision *ret_decision)
+{
+	*ret_decision = (struct policy_decision){0};
+	for (size_t i = 0; i < count; i++)
+		if (is_for(policies[i], question))
+			return true;
+	tell(&(struct leader){0}, question, ret_decision);
+	return false;
+}

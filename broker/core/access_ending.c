@@ -10,8 +10,7 @@ typedef bool policy(const struct access_facts *facts, struct access_plan *ret_pl
 /* It was allowed, and is no longer. */
 static bool is_denied_again(const struct access_facts *f)
 {
-	return f->request_exists && !f->request_deleting && f->request_valid &&
-	       !f->request_allowed && f->ledger_exists;
+	return f->request_exists && !f->request_deleting && !f->request_allowed && f->ledger_exists;
 }
 
 bool access_ending_is_due(const struct access_facts *f)

@@ -19,7 +19,8 @@ static void note_policy(struct access *access)
 {
 	struct ledger *ledger = access->ledger;
 
-	if (!ledger || text_same(ledger->policy, access->permission.policy))
+	if (!ledger || !access->permission.policy ||
+	    text_same(ledger->policy, access->permission.policy))
 		return;
 	memory_free(ledger->policy);
 	ledger->policy = memory_text(access->permission.policy);
@@ -91,8 +92,13 @@ static void decide(struct access *access, const struct request *request,
 	forget_rights(access);
 	if (suspend(access, request))
 		return;
-	permission_decide(&access->permission, &basis, request, NULL, access->profile_key);
+	if (request->invalid[0])
+		permission_decide_unread(&access->permission, &basis, request, access->profile_key);
+	else
+		permission_decide(&access->permission, &basis, request, NULL, access->profile_key);
 	if (!access->permission.allowed || lost_its_profile(access, seen))
+		return;
+	if (request->invalid[0])
 		return;
 	gather(access, request, seen);
 	if (!request->templates || !access->rights)
@@ -148,7 +154,7 @@ void access_permission_update(struct access *access, const struct request *reque
 			      const struct hub_state *seen, const struct access_settings *settings,
 			      uint64_t round)
 {
-	if (!request || request->invalid[0])
+	if (!request || (request->invalid[0] && !access->ledger))
 		return; /* nothing to decide on */
 	if (is_closing(access, seen, settings)) {
 		wait_for_close(access);

@@ -55,8 +55,8 @@ static bool new_request_is_acknowledged(const struct access_facts *f, struct acc
 static bool denied_request_is_looked_for_on_record(const struct access_facts *f,
 						   struct access_plan *p)
 {
-	return !f->request_allowed && f->request_valid && f->finalizer_present &&
-	       !f->ledger_exists && !f->ledger_absent &&
+	return !f->request_allowed && f->finalizer_present && !f->ledger_exists &&
+	       !f->ledger_absent &&
 	       access_plan_decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
 }
 

@@ -212,6 +212,25 @@ static void decide(struct permission *permission, const struct permission_basis 
 	permission->existing_identity = decision.existing_identity;
 }
 
+void permission_decide_unread(struct permission *permission, const struct permission_basis *basis,
+			      const struct request *request, const char *profile_key)
+{
+	cleanup_free char *profile_namespace = memory_bytes(profile_key, strcspn(profile_key, "/"));
+	cleanup_with(policy_list_done) struct policy_list policies = {0};
+	struct policy_question question = {0};
+	struct policy_decision decision = {0};
+
+	add_namespace(&question, basis, request);
+	add_profile(&question, basis, profile_key, profile_namespace);
+	list_policies(basis->policies, &policies);
+	if (!access_policies_are_for(policies.items, policies.count, &question, &decision)) {
+		deny(permission, decision.reason, decision.text);
+		return;
+	}
+	permission_done(permission);
+	permission->allowed = true;
+}
+
 void permission_decide(struct permission *permission, const struct permission_basis *basis,
 		       const struct request *request, const struct rights *rights,
 		       const char *profile_key)

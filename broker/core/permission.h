@@ -31,7 +31,7 @@ struct permission_basis {
 
 struct permission {
 	bool allowed;
-	char *policy;              /* the one that allows; NULL: denied */
+	char *policy;              /* the one that allows; NULL: denied, or not read */
 	bool existing_identity;    /* it wants a ServiceAccount used that exists, none made */
 	const char *reason;        /* of a denial; static */
 	char text[ERROR_TEXT_MAX]; /* of a denial, for the requester */
@@ -42,6 +42,11 @@ struct permission {
 void permission_decide(struct permission *permission, const struct permission_basis *basis,
 		       const struct request *request, const struct rights *rights,
 		       const char *profile_key);
+
+/* The same for one that cannot be served, of which is known where it is, and no more: it keeps what
+ * it has while any policy is for that namespace and ClusterProfile, whatever that policy allows. */
+void permission_decide_unread(struct permission *permission, const struct permission_basis *basis,
+			      const struct request *request, const char *profile_key);
 
 /* Leaves it denied. */
 void permission_done(struct permission *permission);

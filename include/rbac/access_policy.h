@@ -118,4 +118,10 @@ bool access_policies_decide(const struct access_policy *const *policies, size_t 
 			    const struct policy_question *question,
 			    struct policy_decision *ret_decision);
 
+/* True when one of POLICIES is for who asks QUESTION and for the ClusterProfile, whatever it
+ * allows: no more is asked. Else RET_DECISION is the denial "PolicyMissing". */
+bool access_policies_are_for(const struct access_policy *const *policies, size_t count,
+			     const struct policy_question *question,
+			     struct policy_decision *ret_decision);
+
 #endif

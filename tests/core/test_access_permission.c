@@ -170,6 +170,35 @@ static void access_permission_update__has_no_word_without_a_request_that_can_be_
 	assert_true(access->permission.allowed);
 }
 
+/* Nobody can say whether what it has is allowed, but whether anything is. */
+static void access_permission_update__asks_for_any_policy_for_what_is_invalid(void **state)
+{
+	(void)state;
+	update(1);
+	access->ledger = sample_request_ledger(request);
+	snprintf(request->invalid, sizeof(request->invalid), "wrong");
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'allow':{'clusterRules':null}}}");
+	update(2);
+	assert_true(access->permission.allowed);
+	assert_null(access->rights);
+	access->ledger->policy = memory_text("before");
+	update(2);
+	assert_string_equal(access->ledger->policy, "before");
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'subjects':[{'namespaces':['team-b']}]}}");
+	update(3);
+	assert_false(access->permission.allowed);
+	assert_string_equal(access->permission.reason, "PolicyMissing");
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'clusterProfiles':[{'names':['other']}]}}");
+	update(4);
+	assert_false(access->permission.allowed);
+	show_policy(SAMPLE_POLICY_NAME, "{}");
+	update(5);
+	assert_true(access->permission.allowed);
+	store_remove(seen.profiles, PROFILE);
+	update(6);
+	assert_string_equal(access->permission.reason, "ClusterProfileNotFound");
+}
+
 /* What was decided holds for one that vanished, so that its revocation waits for nothing. */
 static void access_permission_update__keeps_its_word_of_a_request_that_went(void **state)
 {
@@ -406,6 +435,7 @@ int main(void)
 		TEST(access_permission_update__keeps_its_word_while_nothing_changes),
 		TEST(access_permission_update__keeps_a_confirmed_denial_until_it_turns),
 		TEST(access_permission_update__has_no_word_without_a_request_that_can_be_served),
+		TEST(access_permission_update__asks_for_any_policy_for_what_is_invalid),
 		TEST(access_permission_update__keeps_its_word_of_a_request_that_went),
 		TEST(access_permission_update__needs_no_proof_of_a_suspension),
 		TEST(access_permission_update__gives_what_the_operator_set),

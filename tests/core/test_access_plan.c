@@ -168,7 +168,7 @@ static const struct row keeping[] = {
 	 -1, "ReservingAnchor", NEVER},
 	{"after a restart the recorded delivery is read before all else", ISSUED,
 	 "delivery=unknown credential_delivered=0 credential_is_as_asked=0 request_valid=0 "
-	 "request_allowed=0 profile_exists=0 member=no_access destination=unknown "
+	 "profile_exists=0 member=no_access destination=unknown "
 	 "finalizer_present=0",
 	 ACCESS_READ_DELIVERY, -1, "ReadingDelivery", NEVER},
 	{"but the request is acknowledged even before", ISSUED,
@@ -325,8 +325,13 @@ static const struct row ending[] = {
 	{"then it says why, and keeps its finalizer", ISSUED,
 	 NOTHING "request_allowed=0 ledger_exists=0 ledger_absent=1 credential_delivered=0",
 	 ACCESS_REPORT, -1, "TemplateNotAllowed", NEVER},
-	{"an invalid request is not taken for a denied one", ISSUED,
-	 "request_valid=0 request_allowed=0", ACCESS_REPORT, -1, "InvalidRequest", NEVER},
+	{"an invalid request keeps what it has", ISSUED, "request_valid=0", ACCESS_REPORT, -1,
+	 "InvalidRequest", NEVER},
+	{"unless it is denied", ISSUED, "request_valid=0 request_allowed=0", ACCESS_CONFIRM_DENIAL,
+	 -1, "Revoking", NEVER},
+	{"an invalid request that was guarded is looked for on record, too", ISSUED,
+	 NOTHING "request_valid=0 request_allowed=0 ledger_exists=0 credential_delivered=0",
+	 ACCESS_LOOK_FOR_LEDGER, -1, "LookingForLedger", NEVER},
 	{"a token in hand is not delivered any more", ENDING, "token_in_hand=1 token_proved=1",
 	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
 };

@@ -8,6 +8,7 @@ exceptions() {
 main                        broker/main.c
 base64url_decode            broker/base/base64.c        # the other alphabet of the same encoding
 access_policies_decide      rbac/access_policy.c        # one decision of all of them
+access_policies_are_for     rbac/access_policy.c
 access_step_name            broker/core/access_plan.c   # of enum access_step, which the plan defines
 kube_delete_options         broker/core/kube_call.c     # the body of one kind of call
 kube_endpoint_done          broker/core/kubeconfig.c    # what a kubeconfig is read into
