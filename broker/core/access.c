@@ -50,6 +50,7 @@ char *access_ledger_key(const struct access *access, const char *broker_namespac
 void access_start_over(struct access *access)
 {
 	access->ledger_closed = false;
+	access->record_kept = false;
 	access->ledger_absent = false;
 	access->ledger_saved = true;
 	access->intent_saved = true;

@@ -62,6 +62,7 @@ struct access {
 	bool ledger_saved;
 	bool intent_saved;
 	bool ledger_closed; /* the record is deleted; the watch may not show it yet */
+	bool record_kept;   /* ... because somebody's finalizer keeps it */
 
 	enum delivery_state delivery;
 	int64_t delivery_recheck_at_ms; /* monotonic; Secrets of others are not watched */

@@ -134,13 +134,14 @@ static bool is_closing(const struct access *access, const struct hub_state *seen
 	return key && store_find(seen->ledgers, key);
 }
 
-/* Decided anew when the record is gone. */
+/* Decided anew when the record is gone, which the watch of records shows. No other one can have its
+ * name, so one that somebody keeps is waited for, and that is said whatever policies say. */
 static void wait_for_close(struct access *access)
 {
-	if (!access->permission.allowed)
+	if (!access->permission.allowed && !access->record_kept)
 		return;
 	permission_done(&access->permission);
-	access->permission.reason = "Revoking";
+	access->permission.reason = access->record_kept ? "RecordKept" : "Revoking";
 	access->permission_round = 0;
 }
 

@@ -60,6 +60,10 @@ static const struct sentence sentences[] = {
 	{"SecretConflict", "a Secret of this name exists and is not ours", true},
 	{"Suspended", "the request is suspended: nothing is left of its access", true},
 	{"Revoking", "the access is being revoked", true},
+	{"RecordKept",
+	 "the access was revoked, but somebody's finalizer keeps its IssuedCredential: an "
+	 "administrator removes that finalizer",
+	 true},
 	{"RevocationPending", "the member is away: what it holds is revoked when it returns", true},
 	{"Revoked", "the access is revoked", true},
 };

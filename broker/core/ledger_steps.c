@@ -254,6 +254,7 @@ static void ledger_closed(struct access_steps *steps, struct access *access,
 		access_steps_fail(steps, access, "LedgerUnavailable", reply->err);
 		return;
 	}
+	access->record_kept = json_size(json_find(reply->object, "metadata", "finalizers")) > 0;
 	miss_ledger(steps, access);
 }
 
