@@ -19,7 +19,7 @@ ROWS = json.loads((DATA / "refused.json").read_text(encoding="utf-8"))
 
 # What only the broker refuses. The API server lets these in, and leaves out what is null.
 BROKER_ALONE = {
-    "a name with a control character", "a name with a delete", "too many rules in all",
+    "a name with a control character", "a name with a delete", "too many rules of all entries",
     "namespaces that are null", "users that are null", "groups that are null",
     "serviceAccounts that are null", "a selector that is null",
 }
@@ -91,6 +91,13 @@ def test_what_the_broker_refuses_is_refused_at_once(create):
 
 
 NO_WILDCARD = "there are no wildcards"
+PODS = {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}
+
+
+def in_namespaces(count, *rules):
+    return {"namespaces": [f"n{number}" for number in range(count)], "rules": list(rules)}
+
+
 MESSAGES = [
     (subject(), "write namespaces, namespaceSelector, users, groups or serviceAccounts; "
      "namespaceSelector: {} matches every namespace"),
@@ -129,6 +136,8 @@ MESSAGES = [
     (allowing(namespacedRules=[{"namespaces": ["a"], "rules": [
         {"verbs": ["get"], "nonResourceURLs": ["/x"]}]}]),
      "nonResourceURLs hold for the whole cluster: put this rule into clusterRules"),
+    (allowing(namespacedRules=[in_namespaces(86, PODS, PODS, PODS)]),
+     "each counts once for each of the namespaces"),
 ]
 
 
@@ -147,6 +156,7 @@ def test_a_refusal_says_what_to_write_instead(create, change, message):
     allowing(lifetime=None),
     allowing(clusterRoles=["system:discovery"], dangers=["rbac-writes", "non-resource-urls"]),
     allowing(clusterRules=[{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}]),
+    allowing(namespacedRules=[in_namespaces(128, PODS, PODS)]),
     {"spec": {"allow": {name: None for name in POLICY["spec"]["allow"]}}},
 ])
 def test_a_good_policy_is_accepted(create, change):
