@@ -70,6 +70,12 @@ secrets_are_compared_in_constant_time() {
         awk -F: '{ print $1 ":" $2 ": compare secrets with secret_equal()" }'
 }
 
+# What tests put in the place of a function, they put there when they are linked.
+nothing_switches_policies_off() {
+    rule_search -E '^(broker/|rbac/|include/).*(__wrap_|__real_|WITHOUT_POLICY)' <<<"$code" |
+        awk -F: '{ print $1 ":" $2 ": the product has no switch for its policies" }'
+}
+
 # What is left to do is an issue, not a comment.
 nothing_is_postponed() {
     local -a files
@@ -80,4 +86,4 @@ nothing_is_postponed() {
 
 rule_run unsafe_functions_are_not_called the_broker_waits_in_its_loop_and_starts_nothing \
     memory_is_had_from_base pure_code_is_pure nothing_dangerous_is_said \
-    secrets_are_compared_in_constant_time nothing_is_postponed
+    secrets_are_compared_in_constant_time nothing_switches_policies_off nothing_is_postponed

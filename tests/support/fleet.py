@@ -23,6 +23,9 @@ from kube_api import KubeApi, path
 from testbed import ROOT, ControlPlane, kubeconfig
 
 CREDBROKER = os.environ.get("CREDBROKER", str(ROOT / "build/asan/credbroker"))
+# The same without the decision of policies, to see what stands behind them; built beside it.
+WITHOUT_POLICY = os.environ.get("CREDBROKER_WITHOUT_POLICY",
+                                str(pathlib.Path(CREDBROKER).with_name("credbroker-without-policy")))
 OWN = "credbroker-system"
 IDENTITIES = "credbroker-identities"
 PROFILES = "fleet-system"
@@ -68,13 +71,13 @@ def access_object(profile, text, secret=None, namespace=PROFILES, **data):
 class Broker:
     """One controller process."""
 
-    def __init__(self, fleet, hub_server, *flags, loopback=True):
+    def __init__(self, fleet, hub_server, *flags, loopback=True, file=CREDBROKER):
         self.fleet = fleet
         self.log_path = pathlib.Path(fleet.scratch) / f"broker-{len(fleet.brokers)}.log"
         config = pathlib.Path(fleet.scratch) / f"hub-{len(fleet.brokers)}.kubeconfig"
         config.write_text(kubeconfig(hub_server, fleet.hub.ca_pem(), fleet.hub_token))
         config.chmod(0o600)
-        command = [CREDBROKER, "controller", "--kubeconfig", str(config), "--namespace", OWN,
+        command = [file, "controller", "--kubeconfig", str(config), "--namespace", OWN,
                    *flags]
         if loopback:
             command.append("--allow-loopback-members")
@@ -302,8 +305,9 @@ class Fleet:
         self.proxies.append(proxy)
         return proxy
 
-    def broker(self, *flags, hub_server=None, loopback=True):
-        return Broker(self, hub_server or self.hub.server, *flags, loopback=loopback).wait_ready()
+    def broker(self, *flags, hub_server=None, loopback=True, file=CREDBROKER):
+        return Broker(self, hub_server or self.hub.server, *flags, loopback=loopback,
+                      file=file).wait_ready()
 
     # What teams do.
 
