@@ -26,16 +26,6 @@ static void note_policy(struct access *access)
 	access->ledger_saved = false;
 }
 
-static void gather(struct access *access, const struct request *request,
-		   const struct hub_state *seen)
-{
-	access->rights = rights_gather(request, seen, access->profile_key, &access->rights_error);
-	if (!access->rights)
-		access->rights_problem = access->rights_error.kind == ERROR_NOT_FOUND
-						 ? "TemplateNotFound"
-						 : "TemplateInvalid";
-}
-
 static void forget_rights(struct access *access)
 {
 	rights_free(TAKE_PTR(access->rights));
@@ -71,7 +61,6 @@ static bool suspend(struct access *access, const struct request *request)
 	return true;
 }
 
-/* What is denied by its names alone is not filled in: that costs time and memory. */
 static void decide(struct access *access, const struct request *request,
 		   const struct hub_state *seen, const struct access_settings *settings)
 {
@@ -89,16 +78,12 @@ static void decide(struct access *access, const struct request *request,
 	forget_rights(access);
 	if (suspend(access, request))
 		return;
-	permission_decide(&access->permission, &basis, request, NULL, access->profile_key);
+	permission_settle(&access->permission, &basis, request, seen, access->profile_key,
+			  &access->rights, &access->rights_error);
 	if (!access->permission.allowed || lost_its_profile(access, seen))
-		return;
-	gather(access, request, seen);
-	if (!request->templates || !access->rights)
-		return;
-	permission_decide(&access->permission, &basis, request, access->rights,
-			  access->profile_key);
-	if (!access->permission.allowed)
 		forget_rights(access);
+	else if (!access->rights)
+		access->rights_problem = rights_problem(&access->rights_error);
 }
 
 /* A decision that turned waits for no failure of before. */

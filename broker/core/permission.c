@@ -168,9 +168,21 @@ static void protect(struct policy_question *question, const struct permission_ba
 	question->protected_patterns = (struct policy_words){patterns, count};
 }
 
-static void decide(struct permission *permission, const struct permission_basis *basis,
+static void add_requester(struct policy_question *question, const struct permission_basis *basis)
+{
+	question->requester_known = basis->username != NULL;
+	question->username = basis->username;
+	question->groups = (struct policy_words){basis->groups, basis->group_count};
+}
+
+/* What is done with a question once it is put together. */
+typedef void permission_answer(void *context, const struct permission_basis *basis,
+			       const struct policy_question *question);
+
+static void decide(void *context, const struct permission_basis *basis,
 		   const struct policy_question *question)
 {
+	struct permission *permission = context;
 	cleanup_with(policy_list_done) struct policy_list policies = {0};
 	struct policy_decision decision = {0};
 
@@ -184,9 +196,10 @@ static void decide(struct permission *permission, const struct permission_basis 
 	permission->policy = memory_text(decision.policy);
 }
 
-void permission_decide(struct permission *permission, const struct permission_basis *basis,
-		       const struct request *request, const struct rights *rights,
-		       const char *profile_key)
+/* False (ERROR_INVALID) for rules that cannot be read: nobody was asked. */
+static bool ask(const struct permission_basis *basis, const struct request *request,
+		const struct rights *rights, const char *profile_key, permission_answer *answer,
+		void *context, struct error *err)
 {
 	static const char *const formats[] = {"Kubeconfig"};
 	cleanup_free char *profile_namespace = memory_bytes(profile_key, strcspn(profile_key, "/"));
@@ -200,12 +213,9 @@ void permission_decide(struct permission *permission, const struct permission_ba
 		.formats = {formats, 1},
 		.destination_namespaces = {destinations, 1},
 	};
-	struct error err = {0};
 
-	if (!gather_wanted(&wanted, request, &err)) {
-		deny(permission, "RulesNotAllowed", err.text);
-		return;
-	}
+	if (!gather_wanted(&wanted, request, err))
+		return false;
 	want_templates(&wanted, request->templates, rights);
 	question.inline_rules = wanted.rules;
 	question.existing_roles = wanted.roles;
@@ -214,8 +224,65 @@ void permission_decide(struct permission *permission, const struct permission_ba
 	question.template_count = wanted.template_count;
 	question.role_namespaces = (struct policy_words){wanted.namespaces, wanted.namespace_count};
 	add_namespace(&question, basis, request);
+	add_requester(&question, basis);
 	add_profile(&question, basis, profile_key, profile_namespace);
 	add_identity(&question, basis, request);
 	protect(&question, basis, patterns);
-	decide(permission, basis, &question);
+	answer(context, basis, &question);
+	return true;
+}
+
+void permission_decide(struct permission *permission, const struct permission_basis *basis,
+		       const struct request *request, const struct rights *rights,
+		       const char *profile_key)
+{
+	struct error err = {0};
+
+	if (!ask(basis, request, rights, profile_key, decide, permission, &err))
+		deny(permission, "RulesNotAllowed", err.text);
+}
+
+void permission_settle(struct permission *permission, const struct permission_basis *basis,
+		       const struct request *request, const struct hub_state *seen,
+		       const char *profile_key, struct rights **ret_rights,
+		       struct error *ret_rights_err)
+{
+	*ret_rights = NULL;
+	*ret_rights_err = (struct error){0};
+	permission_decide(permission, basis, request, NULL, profile_key);
+	if (!permission->allowed)
+		return; /* filling in costs time and memory */
+	*ret_rights = rights_gather(request, seen, profile_key, ret_rights_err);
+	if (request->templates && *ret_rights)
+		permission_decide(permission, basis, request, *ret_rights, profile_key);
+}
+
+struct judging {
+	permission_visit *visit;
+	void *context;
+};
+
+static void judge(void *context, const struct permission_basis *basis,
+		  const struct policy_question *question)
+{
+	const struct judging *judging = context;
+	cleanup_with(policy_list_done) struct policy_list policies = {0};
+
+	list_policies(basis->policies, &policies);
+	for (size_t i = 0; i < policies.count; i++) {
+		struct policy_opinion opinion = {0};
+
+		access_policy_judge(policies.items[i], question, &opinion);
+		judging->visit(judging->context, access_policy_name(policies.items[i]), &opinion);
+	}
+}
+
+void permission_judge(const struct permission_basis *basis, const struct request *request,
+		      const struct rights *rights, const char *profile_key, permission_visit *visit,
+		      void *context)
+{
+	struct judging judging = {visit, context};
+	struct error ignored = {0};
+
+	ask(basis, request, rights, profile_key, judge, &judging, &ignored);
 }
