@@ -5,14 +5,12 @@
 
 #include <base/clock.h>
 #include <base/error.h>
-#include <base/limits.h>
 #include <base/memory.h>
 
 #include "core/access.h"
 #include "core/access_controller.h"
 #include "core/access_news.h"
 #include "core/kube_path.h"
-#include "core/kubeconfig.h"
 #include "edge/event_recorder.h"
 #include "edge/http_client.h"
 #include "edge/hub_config.h"
@@ -23,10 +21,10 @@
 #include "edge/loop.h"
 #include "edge/member_access.h"
 #include "edge/push_executor.h"
+#include "hub_connection.h"
 #include "options.h"
 
 enum {
-	HUB_CALLS_MAX = 16,
 	WATCH_COUNT = 7,
 	HUB_RETRY_MS = 2000,
 	CA_CHECK_MS = 60 * 1000,
@@ -44,9 +42,7 @@ struct broker {
 	const struct clock *clock;
 	struct loop *loop;
 	struct http_client *http;
-	struct kube_endpoint hub_endpoint;
-	struct hub_token *hub_token;
-	struct kube_client *hub;
+	struct hub_connection hub;
 	struct event_recorder *events;
 	struct push_executor *executor;
 	struct access_controller *controller;
@@ -144,7 +140,7 @@ static void start_watch(struct broker *broker, struct hub_watch *watch,
 	}
 	config.synced = watch_synced;
 	config.context = watch;
-	watch->watch = kube_watch_new(broker->hub, broker->loop, &config);
+	watch->watch = kube_watch_new(broker->hub.client, broker->loop, &config);
 }
 
 static void start_watches(struct broker *broker)
@@ -172,7 +168,7 @@ static void start_watches(struct broker *broker)
 static void start_hub(void *context, const struct kube_request *request, kube_done *done,
 		      void *done_context)
 {
-	kube_client_start(((struct broker *)context)->hub, request, done, done_context);
+	kube_client_start(((struct broker *)context)->hub.client, request, done, done_context);
 }
 
 static void build_controller(struct broker *broker)
@@ -233,40 +229,8 @@ static void find_hub_id(void *context)
 {
 	struct broker *broker = context;
 
-	broker->hub_id_search =
-		hub_id_find(broker->hub, broker->options->namespace, hub_id_answered, broker);
-}
-
-static bool read_hub_endpoint(struct broker *broker, struct error *err)
-{
-	const struct options *options = broker->options;
-
-	if (options->kubeconfig)
-		return hub_config_read_file(options->kubeconfig, &broker->hub_endpoint, err);
-	return hub_config_read_pod(options->pod_directory, &broker->hub_endpoint, err);
-}
-
-static bool build_hub(struct broker *broker, struct error *err)
-{
-	if (!read_hub_endpoint(broker, err))
-		return false;
-	broker->hub_token = hub_token_new(&broker->hub_endpoint, broker->clock);
-	if (broker->hub_token && !hub_token_read(broker->hub_token, err))
-		return false;
-	broker->hub = kube_client_new(broker->http, broker->loop,
-				      &(struct kube_client_config){
-					      .endpoint = &broker->hub_endpoint,
-					      .calls_max = HUB_CALLS_MAX,
-					      .body_max = HTTP_BODY_MAX,
-					      .loopback_allowed = true,
-					      .token = broker->hub_token ? hub_token_current : NULL,
-					      .token_context = broker->hub_token,
-				      },
-				      err);
-	if (!broker->hub)
-		return false;
-	broker->events = event_recorder_new(broker->hub, broker->clock);
-	return true;
+	broker->hub_id_search = hub_id_find(broker->hub.client, broker->options->namespace,
+					    hub_id_answered, broker);
 }
 
 static void stop(void *context)
@@ -282,7 +246,7 @@ static void check_pod_ca(void *context)
 {
 	struct broker *broker = context;
 
-	if (hub_config_pod_ca_changed(broker->options->pod_directory, &broker->hub_endpoint)) {
+	if (hub_config_pod_ca_changed(broker->options->pod_directory, &broker->hub.endpoint)) {
 		log_event(LOG_LEVEL_WARNING, "the hub has another CA: ending, to be started again",
 			  NULL);
 		loop_stop(broker->loop);
@@ -298,10 +262,12 @@ static bool build(struct broker *broker, struct error *err)
 	if (!broker->loop)
 		return false;
 	broker->http = http_client_new(broker->loop, err);
-	if (!broker->http || !build_hub(broker, err) ||
+	if (!broker->http ||
+	    !hub_connection_open(&broker->hub, broker->options, broker->http, broker->loop, err) ||
 	    !loop_on_signal(broker->loop, SIGTERM, stop, broker, err) ||
 	    !loop_on_signal(broker->loop, SIGINT, stop, broker, err))
 		return false;
+	broker->events = event_recorder_new(broker->hub.client, broker->clock);
 	broker->executor = push_executor_new(&(struct member_link_config){
 		.http = broker->http,
 		.loop = broker->loop,
@@ -328,7 +294,7 @@ struct broker *broker_new(const struct options *options, struct error *err)
 bool broker_run(struct broker *broker, struct error *err)
 {
 	log_event(LOG_LEVEL_INFO, "starting", "version", CREDBROKER_VERSION, "hub",
-		  broker->hub_endpoint.server, "namespace", broker->options->namespace, NULL);
+		  broker->hub.endpoint.server, "namespace", broker->options->namespace, NULL);
 	if (!broker->options->kubeconfig)
 		check_pod_ca(broker);
 	if (broker->options->hub_id)
@@ -353,12 +319,10 @@ void broker_free(struct broker *broker)
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
 	push_executor_free(broker->executor);
-	kube_client_free(broker->hub);
+	hub_connection_close(&broker->hub);
 	hub_id_abandon(broker->hub_id_search);
 	event_recorder_free(broker->events);
 	access_controller_free(broker->controller);
-	hub_token_free(broker->hub_token);
-	kube_endpoint_done(&broker->hub_endpoint);
 	http_client_free(broker->http);
 	loop_free(broker->loop);
 	memory_free(broker->hub_id);
