@@ -31,6 +31,13 @@ static bool append(struct option_list *list, const char *value, struct error *er
 	return true;
 }
 
+static bool append_file(struct option_list *list, const char *value, struct error *err)
+{
+	if (!*value)
+		return error_set(err, ERROR_INVALID, "the file name is empty");
+	return append(list, value, err);
+}
+
 static bool take_kubeconfig(struct options *options, const char *value, struct error *err)
 {
 	if (!*value)
@@ -138,9 +145,39 @@ static bool append_may_grant(struct options *options, const char *value, struct 
 
 static bool append_template(struct options *options, const char *value, struct error *err)
 {
+	return append_file(&options->templates, value, err);
+}
+
+static bool append_requests(struct options *options, const char *value, struct error *err)
+{
+	return append_file(&options->files, value, err);
+}
+
+static bool append_policies(struct options *options, const char *value, struct error *err)
+{
+	return append_file(&options->policies, value, err);
+}
+
+static bool take_user(struct options *options, const char *value, struct error *err)
+{
 	if (!*value)
-		return error_set(err, ERROR_INVALID, "the file name is empty");
-	return append(&options->templates, value, err);
+		return error_set(err, ERROR_INVALID, "the user name is empty");
+	options->as_user = value;
+	return true;
+}
+
+static bool append_group(struct options *options, const char *value, struct error *err)
+{
+	if (!*value)
+		return error_set(err, ERROR_INVALID, "the group is empty");
+	return append(&options->as_groups, value, err);
+}
+
+static bool take_output(struct options *options, const char *value, struct error *err)
+{
+	options->json = strcmp(value, "json") == 0;
+	return options->json || strcmp(value, "text") == 0 ||
+	       error_set(err, ERROR_INVALID, "\"%.80s\" is neither text nor json", value);
 }
 
 static bool take_service_account(struct options *options, const char *value, struct error *err)
@@ -210,6 +247,60 @@ const struct option_flag HUB_RBAC_FLAGS[] = {
 	{0},
 };
 
+const struct option_flag POLICY_TEST_FLAGS[] = {
+	{"filename", "FILE",
+	 "a file or directory with the AuthTokenRequests to be tested, \"-\" for standard input "
+	 "(required; repeatable)",
+	 append_requests},
+	{"policies", "FILE",
+	 "a file or directory with AccessPolicies, RBACTemplates, Namespaces and ClusterProfiles: "
+	 "instead of the hub or, with --kubeconfig, over what it has (repeatable)",
+	 append_policies},
+	{"kubeconfig", "FILE",
+	 "how to reach the hub (default, without --policies: the pod's own identity)",
+	 take_kubeconfig},
+	{"service-account-directory", "DIR",
+	 "where the pod's token and ca.crt are (default: "
+	 "/var/run/secrets/kubernetes.io/serviceaccount)",
+	 take_pod_directory},
+	{"as", "USER", "decide as if this user was proven to be the requester", take_user},
+	{"as-group", "GROUP", "... and in this group; needs --as (repeatable)", append_group},
+	{"output", "FORMAT", "text or json (default: text)", take_output},
+	{"broker-namespace", "NS",
+	 "what the controller has as --namespace (default: credbroker-system)", take_namespace},
+	{"hub-id", "ID", "the hub id (default: the one kept in the broker's namespace)",
+	 take_hub_id},
+	{"identity-namespace", "NS", "as for the controller (default: credbroker-identities)",
+	 take_identity_namespace},
+	{"profile-namespace", "NS", "as for the controller (default: the request's own)",
+	 take_profile_namespace},
+	{"protect-namespace", "PATTERN", "as for the controller (repeatable)",
+	 append_protected_namespace},
+	{0},
+};
+
+/* The short form of the flag NAME, where kubectl has one; 0: none. */
+static char letter_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		char letter;
+	} letters[] = {{"filename", 'f'}, {"output", 'o'}};
+
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (strcmp(letters[i].name, name) == 0)
+			return letters[i].letter;
+	return '\0';
+}
+
+static const struct option_flag *find_letter(const struct option_flag *flags, char letter)
+{
+	for (; flags->name; flags++)
+		if (letter && letter_of(flags->name) == letter)
+			return flags;
+	return NULL;
+}
+
 static const struct option_flag *find_flag(const struct option_flag *flags, const char *name,
 					   size_t size)
 {
@@ -219,14 +310,22 @@ static const struct option_flag *find_flag(const struct option_flag *flags, cons
 	return NULL;
 }
 
+/* The flag that WORD, of SIZE bytes without its value, names. */
+static const struct option_flag *named_flag(const struct option_flag *flags, const char *word,
+					    size_t size)
+{
+	if (strncmp(word, "--", 2) == 0)
+		return find_flag(flags, word + 2, size - 2);
+	return word[0] == '-' && size == 2 ? find_letter(flags, word[1]) : NULL;
+}
+
 static bool take_flag(const struct option_flag *flags, int argc, char **argv, int *index,
 		      struct options *options, struct error *err)
 {
 	const char *word = argv[*index];
 	const char *equals = strchr(word, '=');
 	size_t size = equals ? (size_t)(equals - word) : strlen(word);
-	const struct option_flag *flag =
-		strncmp(word, "--", 2) == 0 ? find_flag(flags, word + 2, size - 2) : NULL;
+	const struct option_flag *flag = named_flag(flags, word, size);
 	const char *value = equals ? equals + 1 : NULL;
 
 	if (!flag)
@@ -259,7 +358,13 @@ bool options_parse(const struct option_flag *flags, int argc, char **argv, struc
 
 void options_print(const struct option_flag *flags)
 {
-	for (; flags->name; flags++)
-		printf("  --%s%s%s\n        %s\n", flags->name, flags->argument ? " " : "",
+	for (; flags->name; flags++) {
+		char letter = letter_of(flags->name);
+
+		printf("  ");
+		if (letter)
+			printf("-%c, ", letter);
+		printf("--%s%s%s\n        %s\n", flags->name, flags->argument ? " " : "",
 		       flags->argument ? flags->argument : "", flags->help);
+	}
 }
