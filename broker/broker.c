@@ -1,6 +1,7 @@
 #include "broker.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <base/clock.h>
@@ -21,6 +22,7 @@
 #include "edge/loop.h"
 #include "edge/member_access.h"
 #include "edge/push_executor.h"
+#include "health_service.h"
 #include "hub_connection.h"
 #include "options.h"
 
@@ -43,6 +45,7 @@ struct broker {
 	struct loop *loop;
 	struct http_client *http;
 	struct hub_connection hub;
+	struct health_service *health; /* NULL: nobody asks */
 	struct event_recorder *events;
 	struct push_executor *executor;
 	struct access_controller *controller;
@@ -113,10 +116,20 @@ static void access_replaced(void *context, const char *profile_key)
 	access_controller_access_changed(((struct broker *)context)->controller, profile_key);
 }
 
+static void tell_synced(struct hub_watch *watch, bool synced)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "watch-%s", watch->resource->plural);
+	health_service_set_ready(watch->broker->health, name, synced,
+				 "its first list is not complete");
+}
+
 static void watch_synced(void *context)
 {
 	struct broker *broker = ((struct hub_watch *)context)->broker;
 
+	tell_synced(context, true);
 	if (++broker->synced < WATCH_COUNT)
 		return;
 	log_event(LOG_LEVEL_INFO, "ready", "hubID", broker->hub_id, NULL);
@@ -140,6 +153,7 @@ static void start_watch(struct broker *broker, struct hub_watch *watch,
 	}
 	config.synced = watch_synced;
 	config.context = watch;
+	tell_synced(watch, false);
 	watch->watch = kube_watch_new(broker->hub.client, broker->loop, &config);
 }
 
@@ -195,9 +209,16 @@ static void build_controller(struct broker *broker)
 	});
 }
 
+/* Before it is known, nothing is watched. */
+static void tell_hub_id(struct broker *broker, bool known)
+{
+	health_service_set_ready(broker->health, "hub-id", known, "it is not known yet");
+}
+
 static void begin(struct broker *broker, const char *hub_id)
 {
 	broker->hub_id = memory_text(hub_id);
+	tell_hub_id(broker, true);
 	build_controller(broker);
 	start_watches(broker);
 }
@@ -255,6 +276,15 @@ static void check_pod_ca(void *context)
 	loop_timer_set(broker->loop, &broker->ca_timer, CA_CHECK_MS, check_pod_ca, broker);
 }
 
+static bool build_health(struct broker *broker, struct error *err)
+{
+	broker->health = health_service_new(broker->loop, broker->hub.client,
+					    broker->options->health_address, err);
+	if (broker->health)
+		tell_hub_id(broker, false);
+	return broker->health != NULL;
+}
+
 static bool build(struct broker *broker, struct error *err)
 {
 	broker->clock = clock_system();
@@ -266,6 +296,8 @@ static bool build(struct broker *broker, struct error *err)
 	    !hub_connection_open(&broker->hub, broker->options, broker->http, broker->loop, err) ||
 	    !loop_on_signal(broker->loop, SIGTERM, stop, broker, err) ||
 	    !loop_on_signal(broker->loop, SIGINT, stop, broker, err))
+		return false;
+	if (broker->options->health_address && !build_health(broker, err))
 		return false;
 	broker->events = event_recorder_new(broker->hub.client, broker->clock);
 	broker->executor = push_executor_new(&(struct member_link_config){
@@ -318,6 +350,7 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->ca_timer);
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
+	health_service_free(broker->health);
 	push_executor_free(broker->executor);
 	hub_connection_close(&broker->hub);
 	hub_id_abandon(broker->hub_id_search);

@@ -6,6 +6,7 @@
 #include <base/error.h>
 #include <rbac/namespace_pattern.h>
 
+#include "edge/http_listener.h"
 #include "edge/hub_id.h"
 
 static bool is_label(const char *text, size_t size)
@@ -78,6 +79,15 @@ static bool take_hub_id(struct options *options, const char *value, struct error
 			value);
 	options->hub_id = value;
 	return true;
+}
+
+/* As for controllers made with controller-runtime, "0" is off. */
+static bool take_health_address(struct options *options, const char *value, struct error *err)
+{
+	bool is_off = strcmp(value, "0") == 0;
+
+	options->health_address = is_off ? NULL : value;
+	return is_off || http_listener_check(value, err);
 }
 
 static bool allow_loopback_members(struct options *options, const char *value, struct error *err)
@@ -212,6 +222,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	 "member namespaces where no role is made unless a policy names them, beside kube-*, "
 	 "openshift-*, the broker's and the identity namespace (repeatable)",
 	 append_protected_namespace},
+	{"health-probe-bind-address", "ADDRESS",
+	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
+	 "0)",
+	 take_health_address},
 	{"allow-loopback-members", NULL, "let members be on this machine, for demos and tests",
 	 allow_loopback_members},
 	{"debug", NULL, "log every step", log_debug},

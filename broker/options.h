@@ -24,6 +24,7 @@ struct options {
 	const char *identity_namespace;
 	const char *profile_namespace; /* NULL: the request's own */
 	struct option_list protected_namespaces;
+	const char *health_address; /* NULL: nobody listens */
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */
