@@ -1,11 +1,11 @@
 #include "broker.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <base/clock.h>
 #include <base/error.h>
-#include <base/limits.h>
 #include <base/memory.h>
 
 #include "core/access.h"
@@ -13,7 +13,6 @@
 #include "core/access_news.h"
 #include "core/admission_canary.h"
 #include "core/kube_path.h"
-#include "core/kubeconfig.h"
 #include "edge/event_recorder.h"
 #include "edge/http_client.h"
 #include "edge/hub_config.h"
@@ -24,10 +23,11 @@
 #include "edge/loop.h"
 #include "edge/member_access.h"
 #include "edge/push_executor.h"
+#include "health_service.h"
+#include "hub_connection.h"
 #include "options.h"
 
 enum {
-	HUB_CALLS_MAX = 16,
 	WATCH_COUNT = 7,
 	HUB_RETRY_MS = 2000,
 	CA_CHECK_MS = 60 * 1000,
@@ -45,9 +45,8 @@ struct broker {
 	const struct clock *clock;
 	struct loop *loop;
 	struct http_client *http;
-	struct kube_endpoint hub_endpoint;
-	struct hub_token *hub_token;
-	struct kube_client *hub;
+	struct hub_connection hub;
+	struct health_service *health; /* NULL: nobody asks */
 	struct event_recorder *events;
 	struct push_executor *executor;
 	struct access_controller *controller;
@@ -121,6 +120,15 @@ static void access_replaced(void *context, const char *profile_key)
 	access_controller_access_changed(((struct broker *)context)->controller, profile_key);
 }
 
+static void tell_synced(struct hub_watch *watch, bool synced)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "watch-%s", watch->resource->plural);
+	health_service_set_ready(watch->broker->health, name, synced,
+				 "its first list is not complete");
+}
+
 static void synced(struct broker *broker)
 {
 	if (++broker->synced < WATCH_COUNT + 1)
@@ -131,6 +139,7 @@ static void synced(struct broker *broker)
 
 static void watch_synced(void *context)
 {
+	tell_synced(context, true);
 	synced(((struct hub_watch *)context)->broker);
 }
 
@@ -148,6 +157,12 @@ static void tell_admission(const struct admission_proof *proof, bool was_ready, 
 			  "reason", "AdmissionNotProven", "error", proof->text, NULL);
 }
 
+static void tell_admission_ready(struct broker *broker, bool ready)
+{
+	health_service_set_ready(broker->health, "admission", ready,
+				 "the hub's admission policies are not proven");
+}
+
 static void admission_answered(void *context)
 {
 	struct broker *broker = context;
@@ -158,6 +173,7 @@ static void admission_answered(void *context)
 	broker->admission_asked = true;
 	broker->admission_ready = proof->ready;
 	access_controller_admission_changed(broker->controller, proof);
+	tell_admission_ready(broker, proof->ready);
 	loop_timer_set(broker->loop, &broker->canary_timer,
 		       admission_canary_delay_ms(broker->canary), ask_admission, broker);
 	if (first)
@@ -181,7 +197,8 @@ static void start_watch(struct broker *broker, struct hub_watch *watch,
 	}
 	config.synced = watch_synced;
 	config.context = watch;
-	watch->watch = kube_watch_new(broker->hub, broker->loop, &config);
+	tell_synced(watch, false);
+	watch->watch = kube_watch_new(broker->hub.client, broker->loop, &config);
 }
 
 static void start_watches(struct broker *broker)
@@ -209,7 +226,7 @@ static void start_watches(struct broker *broker)
 static void start_hub(void *context, const struct kube_request *request, kube_done *done,
 		      void *done_context)
 {
-	kube_client_start(((struct broker *)context)->hub, request, done, done_context);
+	kube_client_start(((struct broker *)context)->hub.client, request, done, done_context);
 }
 
 static void build_controller(struct broker *broker)
@@ -236,9 +253,16 @@ static void build_controller(struct broker *broker)
 	});
 }
 
+/* Before it is known, nothing is watched. */
+static void tell_hub_id(struct broker *broker, bool known)
+{
+	health_service_set_ready(broker->health, "hub-id", known, "it is not known yet");
+}
+
 static void begin(struct broker *broker, const char *hub_id)
 {
 	broker->hub_id = memory_text(hub_id);
+	tell_hub_id(broker, true);
 	build_controller(broker);
 	start_watches(broker);
 	broker->canary = admission_canary_new(&(struct admission_canary_config){
@@ -247,6 +271,7 @@ static void begin(struct broker *broker, const char *hub_id)
 		.ended = admission_answered,
 		.context = broker,
 	});
+	tell_admission_ready(broker, false);
 	ask_admission(broker);
 }
 
@@ -277,40 +302,8 @@ static void find_hub_id(void *context)
 {
 	struct broker *broker = context;
 
-	broker->hub_id_search =
-		hub_id_find(broker->hub, broker->options->namespace, hub_id_answered, broker);
-}
-
-static bool read_hub_endpoint(struct broker *broker, struct error *err)
-{
-	const struct options *options = broker->options;
-
-	if (options->kubeconfig)
-		return hub_config_read_file(options->kubeconfig, &broker->hub_endpoint, err);
-	return hub_config_read_pod(options->pod_directory, &broker->hub_endpoint, err);
-}
-
-static bool build_hub(struct broker *broker, struct error *err)
-{
-	if (!read_hub_endpoint(broker, err))
-		return false;
-	broker->hub_token = hub_token_new(&broker->hub_endpoint, broker->clock);
-	if (broker->hub_token && !hub_token_read(broker->hub_token, err))
-		return false;
-	broker->hub = kube_client_new(broker->http, broker->loop,
-				      &(struct kube_client_config){
-					      .endpoint = &broker->hub_endpoint,
-					      .calls_max = HUB_CALLS_MAX,
-					      .body_max = HTTP_BODY_MAX,
-					      .loopback_allowed = true,
-					      .token = broker->hub_token ? hub_token_current : NULL,
-					      .token_context = broker->hub_token,
-				      },
-				      err);
-	if (!broker->hub)
-		return false;
-	broker->events = event_recorder_new(broker->hub, broker->clock);
-	return true;
+	broker->hub_id_search = hub_id_find(broker->hub.client, broker->options->namespace,
+					    hub_id_answered, broker);
 }
 
 static void stop(void *context)
@@ -326,13 +319,22 @@ static void check_pod_ca(void *context)
 {
 	struct broker *broker = context;
 
-	if (hub_config_pod_ca_changed(broker->options->pod_directory, &broker->hub_endpoint)) {
+	if (hub_config_pod_ca_changed(broker->options->pod_directory, &broker->hub.endpoint)) {
 		log_event(LOG_LEVEL_WARNING, "the hub has another CA: ending, to be started again",
 			  NULL);
 		loop_stop(broker->loop);
 		return;
 	}
 	loop_timer_set(broker->loop, &broker->ca_timer, CA_CHECK_MS, check_pod_ca, broker);
+}
+
+static bool build_health(struct broker *broker, struct error *err)
+{
+	broker->health = health_service_new(broker->loop, broker->hub.client,
+					    broker->options->health_address, err);
+	if (broker->health)
+		tell_hub_id(broker, false);
+	return broker->health != NULL;
 }
 
 static bool build(struct broker *broker, struct error *err)
@@ -342,10 +344,14 @@ static bool build(struct broker *broker, struct error *err)
 	if (!broker->loop)
 		return false;
 	broker->http = http_client_new(broker->loop, err);
-	if (!broker->http || !build_hub(broker, err) ||
+	if (!broker->http ||
+	    !hub_connection_open(&broker->hub, broker->options, broker->http, broker->loop, err) ||
 	    !loop_on_signal(broker->loop, SIGTERM, stop, broker, err) ||
 	    !loop_on_signal(broker->loop, SIGINT, stop, broker, err))
 		return false;
+	if (broker->options->health_address && !build_health(broker, err))
+		return false;
+	broker->events = event_recorder_new(broker->hub.client, broker->clock);
 	broker->executor = push_executor_new(&(struct member_link_config){
 		.http = broker->http,
 		.loop = broker->loop,
@@ -372,7 +378,7 @@ struct broker *broker_new(const struct options *options, struct error *err)
 bool broker_run(struct broker *broker, struct error *err)
 {
 	log_event(LOG_LEVEL_INFO, "starting", "version", CREDBROKER_VERSION, "hub",
-		  broker->hub_endpoint.server, "namespace", broker->options->namespace, NULL);
+		  broker->hub.endpoint.server, "namespace", broker->options->namespace, NULL);
 	if (!broker->options->kubeconfig)
 		check_pod_ca(broker);
 	if (broker->options->hub_id)
@@ -397,14 +403,13 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->canary_timer);
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
+	health_service_free(broker->health);
 	push_executor_free(broker->executor);
-	kube_client_free(broker->hub);
+	hub_connection_close(&broker->hub);
 	hub_id_abandon(broker->hub_id_search);
 	event_recorder_free(broker->events);
 	access_controller_free(broker->controller);
 	admission_canary_free(broker->canary);
-	hub_token_free(broker->hub_token);
-	kube_endpoint_done(&broker->hub_endpoint);
 	http_client_free(broker->http);
 	loop_free(broker->loop);
 	memory_free(broker->hub_id);

@@ -6,6 +6,7 @@
 #include <base/error.h>
 #include <rbac/namespace_pattern.h>
 
+#include "edge/http_listener.h"
 #include "edge/hub_id.h"
 
 static bool is_label(const char *text, size_t size)
@@ -29,6 +30,13 @@ static bool append(struct option_list *list, const char *value, struct error *er
 		return error_set(err, ERROR_INVALID, "given more than %d times", OPTION_LIST_MAX);
 	list->items[list->count++] = value;
 	return true;
+}
+
+static bool append_file(struct option_list *list, const char *value, struct error *err)
+{
+	if (!*value)
+		return error_set(err, ERROR_INVALID, "the file name is empty");
+	return append(list, value, err);
 }
 
 static bool take_kubeconfig(struct options *options, const char *value, struct error *err)
@@ -71,6 +79,15 @@ static bool take_hub_id(struct options *options, const char *value, struct error
 			value);
 	options->hub_id = value;
 	return true;
+}
+
+/* As for controllers made with controller-runtime, "0" is off. */
+static bool take_health_address(struct options *options, const char *value, struct error *err)
+{
+	bool is_off = strcmp(value, "0") == 0;
+
+	options->health_address = is_off ? NULL : value;
+	return is_off || http_listener_check(value, err);
 }
 
 static bool allow_loopback_members(struct options *options, const char *value, struct error *err)
@@ -148,9 +165,39 @@ static bool append_may_grant(struct options *options, const char *value, struct 
 
 static bool append_template(struct options *options, const char *value, struct error *err)
 {
+	return append_file(&options->templates, value, err);
+}
+
+static bool append_requests(struct options *options, const char *value, struct error *err)
+{
+	return append_file(&options->files, value, err);
+}
+
+static bool append_policies(struct options *options, const char *value, struct error *err)
+{
+	return append_file(&options->policies, value, err);
+}
+
+static bool take_user(struct options *options, const char *value, struct error *err)
+{
 	if (!*value)
-		return error_set(err, ERROR_INVALID, "the file name is empty");
-	return append(&options->templates, value, err);
+		return error_set(err, ERROR_INVALID, "the user name is empty");
+	options->as_user = value;
+	return true;
+}
+
+static bool append_group(struct options *options, const char *value, struct error *err)
+{
+	if (!*value)
+		return error_set(err, ERROR_INVALID, "the group is empty");
+	return append(&options->as_groups, value, err);
+}
+
+static bool take_output(struct options *options, const char *value, struct error *err)
+{
+	options->json = strcmp(value, "json") == 0;
+	return options->json || strcmp(value, "text") == 0 ||
+	       error_set(err, ERROR_INVALID, "\"%.80s\" is neither text nor json", value);
 }
 
 static bool take_service_account(struct options *options, const char *value, struct error *err)
@@ -185,6 +232,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	 "member namespaces where no role is made unless a policy names them, beside kube-*, "
 	 "openshift-*, the broker's and the identity namespace (repeatable)",
 	 append_protected_namespace},
+	{"health-probe-bind-address", "ADDRESS",
+	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
+	 "0)",
+	 take_health_address},
 	{"allow-loopback-members", NULL, "let members be on this machine, for demos and tests",
 	 allow_loopback_members},
 	{"debug", NULL, "log every step", log_debug},
@@ -223,6 +274,60 @@ const struct option_flag HUB_RBAC_FLAGS[] = {
 	{0},
 };
 
+const struct option_flag POLICY_TEST_FLAGS[] = {
+	{"filename", "FILE",
+	 "a file or directory with the AuthTokenRequests to be tested, \"-\" for standard input "
+	 "(required; repeatable)",
+	 append_requests},
+	{"policies", "FILE",
+	 "a file or directory with AccessPolicies, RBACTemplates, Namespaces and ClusterProfiles: "
+	 "instead of the hub or, with --kubeconfig, over what it has (repeatable)",
+	 append_policies},
+	{"kubeconfig", "FILE",
+	 "how to reach the hub (default, without --policies: the pod's own identity)",
+	 take_kubeconfig},
+	{"service-account-directory", "DIR",
+	 "where the pod's token and ca.crt are (default: "
+	 "/var/run/secrets/kubernetes.io/serviceaccount)",
+	 take_pod_directory},
+	{"as", "USER", "decide as if this user was proven to be the requester", take_user},
+	{"as-group", "GROUP", "... and in this group; needs --as (repeatable)", append_group},
+	{"output", "FORMAT", "text or json (default: text)", take_output},
+	{"broker-namespace", "NS",
+	 "what the controller has as --namespace (default: credbroker-system)", take_namespace},
+	{"hub-id", "ID", "the hub id (default: the one kept in the broker's namespace)",
+	 take_hub_id},
+	{"identity-namespace", "NS", "as for the controller (default: credbroker-identities)",
+	 take_identity_namespace},
+	{"profile-namespace", "NS", "as for the controller (default: the request's own)",
+	 take_profile_namespace},
+	{"protect-namespace", "PATTERN", "as for the controller (repeatable)",
+	 append_protected_namespace},
+	{0},
+};
+
+/* The short form of the flag NAME, where kubectl has one; 0: none. */
+static char letter_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		char letter;
+	} letters[] = {{"filename", 'f'}, {"output", 'o'}};
+
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (strcmp(letters[i].name, name) == 0)
+			return letters[i].letter;
+	return '\0';
+}
+
+static const struct option_flag *find_letter(const struct option_flag *flags, char letter)
+{
+	for (; flags->name; flags++)
+		if (letter && letter_of(flags->name) == letter)
+			return flags;
+	return NULL;
+}
+
 static const struct option_flag *find_flag(const struct option_flag *flags, const char *name,
 					   size_t size)
 {
@@ -232,14 +337,22 @@ static const struct option_flag *find_flag(const struct option_flag *flags, cons
 	return NULL;
 }
 
+/* The flag that WORD, of SIZE bytes without its value, names. */
+static const struct option_flag *named_flag(const struct option_flag *flags, const char *word,
+					    size_t size)
+{
+	if (strncmp(word, "--", 2) == 0)
+		return find_flag(flags, word + 2, size - 2);
+	return word[0] == '-' && size == 2 ? find_letter(flags, word[1]) : NULL;
+}
+
 static bool take_flag(const struct option_flag *flags, int argc, char **argv, int *index,
 		      struct options *options, struct error *err)
 {
 	const char *word = argv[*index];
 	const char *equals = strchr(word, '=');
 	size_t size = equals ? (size_t)(equals - word) : strlen(word);
-	const struct option_flag *flag =
-		strncmp(word, "--", 2) == 0 ? find_flag(flags, word + 2, size - 2) : NULL;
+	const struct option_flag *flag = named_flag(flags, word, size);
 	const char *value = equals ? equals + 1 : NULL;
 
 	if (!flag)
@@ -272,7 +385,13 @@ bool options_parse(const struct option_flag *flags, int argc, char **argv, struc
 
 void options_print(const struct option_flag *flags)
 {
-	for (; flags->name; flags++)
-		printf("  --%s%s%s\n        %s\n", flags->name, flags->argument ? " " : "",
+	for (; flags->name; flags++) {
+		char letter = letter_of(flags->name);
+
+		printf("  ");
+		if (letter)
+			printf("-%c, ", letter);
+		printf("--%s%s%s\n        %s\n", flags->name, flags->argument ? " " : "",
 		       flags->argument ? flags->argument : "", flags->help);
+	}
 }

@@ -24,6 +24,7 @@ struct options {
 	const char *identity_namespace;
 	const char *profile_namespace; /* NULL: the request's own */
 	struct option_list protected_namespaces;
+	const char *health_address; /* NULL: nobody listens */
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */
@@ -34,6 +35,12 @@ struct options {
 	struct option_list existing_accounts; /* "<namespace>/<name>" */
 	struct option_list templates;         /* files */
 	const char *service_account;
+	/* policy test */
+	struct option_list files;    /* with requests */
+	struct option_list policies; /* files with what decisions rest on */
+	const char *as_user;         /* NULL: nobody is known */
+	struct option_list as_groups;
+	bool json;
 };
 
 /* One flag of one command, as --help prints it and docs/cli.md lists it. */
@@ -55,5 +62,6 @@ void options_print(const struct option_flag *flags);
 extern const struct option_flag CONTROLLER_FLAGS[];
 extern const struct option_flag MEMBER_RBAC_FLAGS[];
 extern const struct option_flag HUB_RBAC_FLAGS[];
+extern const struct option_flag POLICY_TEST_FLAGS[];
 
 #endif

@@ -11,24 +11,17 @@
 #include <rbac/rbac_template.h>
 
 #include "core/yaml.h"
+#include "manifest_file.h"
 
 enum { FILE_SIZE_MAX = 256 << 10 };
 
 static bool read_document(const char *file, struct json **ret_object, struct error *err)
 {
-	FILE *stream = fopen(file, "re");
-	cleanup_free char *bytes = memory_new(FILE_SIZE_MAX);
-	size_t size;
-	bool failed;
+	cleanup_free char *bytes = NULL;
+	size_t size = 0;
 
-	if (!stream)
-		return error_set(err, ERROR_INVALID, "%.120s cannot be opened", file);
-	size = fread(bytes, 1, FILE_SIZE_MAX, stream);
-	failed = ferror(stream) != 0;
-	fclose(stream);
-	if (failed || size == FILE_SIZE_MAX)
-		return error_set(err, ERROR_INVALID, "%.120s cannot be read, or is too large",
-				 file);
+	if (!manifest_file_bytes(file, FILE_SIZE_MAX, &bytes, &size, err))
+		return false;
 	*ret_object = yaml_parse(bytes, size, err);
 	return *ret_object || error_wrap(err, "%.120s", file);
 }

@@ -111,16 +111,27 @@ struct access_policy *access_policy_read(const struct json *object, struct error
 	return NULL;
 }
 
-static bool is_for(const struct access_policy *policy, const struct policy_question *question)
+static bool is_for_subject(const struct access_policy *policy,
+			   const struct policy_question *question)
 {
-	bool is_for_subject = false;
+	for (size_t i = 0; i < policy->subject_count; i++)
+		if (policy_subject_matches(&policy->subjects[i], question))
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < policy->subject_count && !is_for_subject; i++)
-		is_for_subject = policy_subject_matches(&policy->subjects[i], question);
-	for (size_t i = 0; i < policy->target_count && is_for_subject; i++)
+static bool is_for_target(const struct access_policy *policy,
+			  const struct policy_question *question)
+{
+	for (size_t i = 0; i < policy->target_count; i++)
 		if (policy_subject_matches_target(&policy->targets[i], question))
 			return true;
 	return false;
+}
+
+static bool is_for(const struct access_policy *policy, const struct policy_question *question)
+{
+	return is_for_subject(policy, question) && is_for_target(policy, question);
 }
 
 struct leader {
@@ -193,4 +204,41 @@ bool access_policies_are_for(const struct access_policy *const *policies, size_t
 			return true;
 	tell(&(struct leader){0}, question, ret_decision);
 	return false;
+}
+
+static void judge_allowance(const struct access_policy *policy,
+			    const struct policy_question *question, struct policy_opinion *opinion,
+			    struct error *refusal)
+{
+	struct policy_verdict verdict = policy_verdict_find(&policy->allowance, question);
+	const char *before = policy_verdict_field_before(&verdict);
+
+	opinion->allowed = verdict.allowed;
+	opinion->agreed = before ? before : "clusterProfiles";
+	if (verdict.allowed)
+		return;
+	opinion->refused = policy_verdict_field(&verdict);
+	opinion->reason = verdict.reason;
+	policy_verdict_tell(&verdict, &policy->allowance, question, refusal);
+}
+
+void access_policy_judge(const struct access_policy *policy, const struct policy_question *question,
+			 struct policy_opinion *ret_opinion)
+{
+	struct policy_opinion opinion = {.reason = "PolicyMissing"};
+	struct error refusal = {0};
+
+	if (!is_for_subject(policy, question)) {
+		opinion.refused = "subjects";
+		policy_verdict_tell_subjects(question, &refusal);
+	} else if (!is_for_target(policy, question)) {
+		opinion.agreed = "subjects";
+		opinion.refused = "clusterProfiles";
+		policy_verdict_tell_targets(question, &refusal);
+	} else {
+		opinion.reason = NULL;
+		judge_allowance(policy, question, &opinion, &refusal);
+	}
+	memcpy(opinion.text, refusal.text, sizeof(opinion.text));
+	*ret_opinion = opinion;
 }

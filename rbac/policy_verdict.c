@@ -358,21 +358,29 @@ static bool allows_destinations(const struct policy_allowance *allowance,
 /* What a refusal says first is what is asked for first. */
 static const struct stage {
 	const char *reason;
+	const char *field; /* of spec.allow */
 	stage_allows *allows;
 } stages[] = {
-	{"IdentityNotAllowed", allows_identity},  {"TemplateNotAllowed", allows_templates},
-	{"RulesNotAllowed", allows_dangers},      {"RulesNotAllowed", allows_rules},
-	{"RoleNotAllowed", allows_roles},         {"NamespaceProtected", allows_places},
-	{"AudienceNotAllowed", allows_audiences}, {"LifetimeNotAllowed", allows_lifetime},
-	{"FormatNotAllowed", allows_formats},     {"DestinationNotAllowed", allows_destinations},
+	{"IdentityNotAllowed", "identities", allows_identity},
+	{"TemplateNotAllowed", "templates", allows_templates},
+	{"RulesNotAllowed", "dangers", allows_dangers},
+	{"RulesNotAllowed", "clusterRules and namespacedRules", allows_rules},
+	{"RoleNotAllowed", "clusterRoles and roles", allows_roles},
+	{"NamespaceProtected", "protectedNamespaces", allows_places},
+	{"AudienceNotAllowed", "audiences", allows_audiences},
+	{"LifetimeNotAllowed", "lifetime", allows_lifetime},
+	{"FormatNotAllowed", "formats", allows_formats},
+	{"DestinationNotAllowed", "destinationNamespaces", allows_destinations},
 };
+
+enum { STAGE_COUNT = sizeof(stages) / sizeof(stages[0]) };
 
 struct policy_verdict policy_verdict_find(const struct policy_allowance *allowance,
 					  const struct policy_question *question)
 {
 	struct policy_verdict verdict = {0};
 
-	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+	for (size_t i = 0; i < STAGE_COUNT; i++) {
 		verdict.item = 0;
 		if (!stages[i].allows(allowance, question, &verdict.item, NULL)) {
 			verdict.stage = i;
@@ -382,7 +390,18 @@ struct policy_verdict policy_verdict_find(const struct policy_allowance *allowan
 	}
 	verdict.allowed = true;
 	verdict.existing_identity = names_existing_identity(allowance, question);
+	verdict.stage = STAGE_COUNT;
 	return verdict;
+}
+
+const char *policy_verdict_field(const struct policy_verdict *verdict)
+{
+	return verdict->stage < STAGE_COUNT ? stages[verdict->stage].field : NULL;
+}
+
+const char *policy_verdict_field_before(const struct policy_verdict *verdict)
+{
+	return verdict->stage > 0 ? stages[verdict->stage - 1].field : NULL;
 }
 
 void policy_verdict_tell(const struct policy_verdict *verdict,
@@ -392,6 +411,25 @@ void policy_verdict_tell(const struct policy_verdict *verdict,
 	size_t item = 0;
 
 	stages[verdict->stage].allows(allowance, question, &item, err);
+}
+
+void policy_verdict_tell_subjects(const struct policy_question *question, struct error *err)
+{
+	if (question->requester_known)
+		error_set(err, ERROR_DENIED,
+			  "no subject matches namespace \"%.63s\" and user \"%.100s\"",
+			  shown(question->request_namespace), shown(question->username));
+	else
+		error_set(err, ERROR_DENIED,
+			  "no subject matches namespace \"%.63s\" and a requester who is not known",
+			  shown(question->request_namespace));
+}
+
+void policy_verdict_tell_targets(const struct policy_question *question, struct error *err)
+{
+	error_set(err, ERROR_DENIED, "no entry matches ClusterProfile \"%.63s/%.80s\"%s",
+		  shown(question->profile_namespace), shown(question->profile_name),
+		  question->profile_known ? "" : ", which is not there");
 }
 
 void policy_verdict_tell_missing(const struct policy_question *question, struct error *err)

@@ -29,9 +29,19 @@ void policy_verdict_tell(const struct policy_verdict *verdict,
 			 const struct policy_allowance *allowance,
 			 const struct policy_question *question, struct error *err);
 
+/* What one policy says whose subjects, or whose clusterProfiles, match nothing of QUESTION: for
+ * those who may read policies. */
+void policy_verdict_tell_subjects(const struct policy_question *question, struct error *err);
+void policy_verdict_tell_targets(const struct policy_question *question, struct error *err);
+
 /* What is said when no policy is for who asks, or none for the ClusterProfile: which of both, and
  * whether the ClusterProfile is there, cannot be told from it. */
 void policy_verdict_tell_missing(const struct policy_question *question, struct error *err);
+
+/* The field of spec.allow that decides at a refusal's stage, and the one before it, NULL at the
+ * first stage. Static. */
+const char *policy_verdict_field(const struct policy_verdict *verdict);
+const char *policy_verdict_field_before(const struct policy_verdict *verdict);
 
 /* True when A got further than B. */
 bool policy_verdict_is_further(const struct policy_verdict *a, const struct policy_verdict *b);

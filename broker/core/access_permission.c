@@ -50,16 +50,6 @@ static void note_permission(struct access *access, const struct request *request
 		note_admission(access, request);
 }
 
-static void gather(struct access *access, const struct request *request,
-		   const struct hub_state *seen)
-{
-	access->rights = rights_gather(request, seen, access->profile_key, &access->rights_error);
-	if (!access->rights)
-		access->rights_problem = access->rights_error.kind == ERROR_NOT_FOUND
-						 ? "TemplateNotFound"
-						 : "TemplateInvalid";
-}
-
 static void forget_rights(struct access *access)
 {
 	rights_free(TAKE_PTR(access->rights));
@@ -136,20 +126,25 @@ static void decide_on(struct access *access, const struct request *request,
 	forget_rights(access);
 	if (suspend(access, request))
 		return;
-	if (request->invalid[0])
+	if (request->invalid[0]) {
 		permission_decide_unread(&access->permission, basis, request, access->profile_key);
-	else
-		permission_decide(&access->permission, basis, request, NULL, access->profile_key);
+		if (access->permission.allowed)
+			lost_its_profile(access, seen);
+		return;
+	}
+	permission_settle(&access->permission, basis, request, seen, access->profile_key,
+			  &access->rights, &access->rights_error);
 	if (!access->permission.allowed || lost_its_profile(access, seen))
-		return;
-	if (request->invalid[0])
-		return;
-	gather(access, request, seen);
-	if (!request->templates || !access->rights)
-		return;
-	permission_decide(&access->permission, basis, request, access->rights, access->profile_key);
-	if (!access->permission.allowed)
 		forget_rights(access);
+	else if (!access->rights)
+		access->rights_problem = rights_problem(&access->rights_error);
+}
+
+static void name_requester(struct permission_basis *basis, const struct request *request)
+{
+	basis->username = request->requester;
+	basis->groups = (const char *const *)request->requester_groups;
+	basis->group_count = request->requester_group_count;
 }
 
 /* While nothing can be proven of who asks, nothing is revoked for want of that proof. */
@@ -158,9 +153,9 @@ static bool may_be_allowed_later(struct access *access, const struct request *re
 {
 	struct permission_basis proven = *basis;
 
-	if (basis->requester_known || !request->requester || seen->admission.ready)
+	if (basis->username || !request->requester || seen->admission.ready)
 		return false;
-	proven.requester_known = true;
+	name_requester(&proven, request);
 	decide_on(access, request, seen, &proven);
 	return access->permission.allowed;
 }
@@ -187,8 +182,9 @@ static void decide(struct access *access, const struct request *request,
 	struct permission_basis basis = basis_of(access, seen, settings);
 	bool later;
 
-	basis.requester_known = is_requester_known(access, request, seen);
-	access->requester_known = basis.requester_known;
+	access->requester_known = is_requester_known(access, request, seen);
+	if (access->requester_known)
+		name_requester(&basis, request);
 	later = may_be_allowed_later(access, request, seen, &basis);
 	decide_on(access, request, seen, &basis);
 	refuse_requester(access);

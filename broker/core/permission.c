@@ -129,17 +129,6 @@ static void add_namespace(struct policy_question *question, const struct permiss
 	question->namespace_labels = found ? found->labels : NULL;
 }
 
-static void add_requester(struct policy_question *question, const struct permission_basis *basis,
-			  const struct request *request)
-{
-	if (!basis->requester_known)
-		return;
-	question->requester_known = true;
-	question->username = request->requester;
-	question->groups = (struct policy_words){(const char *const *)request->requester_groups,
-						 request->requester_group_count};
-}
-
 /* PROFILE_NAMESPACE and the rest of the key have to live as long as the question. */
 static void add_profile(struct policy_question *question, const struct permission_basis *basis,
 			const char *profile_key, const char *profile_namespace)
@@ -206,9 +195,21 @@ static void protect(struct protection *protection, const struct permission_basis
 		protect_if_identities_are_there(protection, basis, wanted->namespaces[i]);
 }
 
-static void decide(struct permission *permission, const struct permission_basis *basis,
+static void add_requester(struct policy_question *question, const struct permission_basis *basis)
+{
+	question->requester_known = basis->username != NULL;
+	question->username = basis->username;
+	question->groups = (struct policy_words){basis->groups, basis->group_count};
+}
+
+/* What is done with a question once it is put together. */
+typedef void permission_answer(void *context, const struct permission_basis *basis,
+			       const struct policy_question *question);
+
+static void decide(void *context, const struct permission_basis *basis,
 		   const struct policy_question *question)
 {
+	struct permission *permission = context;
 	cleanup_with(policy_list_done) struct policy_list policies = {0};
 	struct policy_decision decision = {0};
 
@@ -232,7 +233,7 @@ void permission_decide_unread(struct permission *permission, const struct permis
 	struct policy_decision decision = {0};
 
 	add_namespace(&question, basis, request);
-	add_requester(&question, basis, request);
+	add_requester(&question, basis);
 	add_profile(&question, basis, profile_key, profile_namespace);
 	list_policies(basis->policies, &policies);
 	if (!access_policies_are_for(policies.items, policies.count, &question, &decision)) {
@@ -243,9 +244,10 @@ void permission_decide_unread(struct permission *permission, const struct permis
 	permission->allowed = true;
 }
 
-void permission_decide(struct permission *permission, const struct permission_basis *basis,
-		       const struct request *request, const struct rights *rights,
-		       const char *profile_key)
+/* False (ERROR_INVALID) for rules that cannot be read: nobody was asked. */
+static bool ask(const struct permission_basis *basis, const struct request *request,
+		const struct rights *rights, const char *profile_key, permission_answer *answer,
+		void *context, struct error *err)
 {
 	static const char *const formats[] = {"Kubeconfig"};
 	cleanup_free char *profile_namespace = memory_bytes(profile_key, strcspn(profile_key, "/"));
@@ -258,12 +260,9 @@ void permission_decide(struct permission *permission, const struct permission_ba
 		.formats = {formats, 1},
 		.destination_namespaces = {destinations, 1},
 	};
-	struct error err = {0};
 
-	if (!gather_wanted(&wanted, request, &err)) {
-		deny(permission, "RulesNotAllowed", err.text);
-		return;
-	}
+	if (!gather_wanted(&wanted, request, err))
+		return false;
 	want_templates(&wanted, request->templates, rights);
 	question.inline_rules = wanted.rules;
 	question.existing_roles = wanted.roles;
@@ -272,11 +271,67 @@ void permission_decide(struct permission *permission, const struct permission_ba
 	question.template_count = wanted.template_count;
 	question.role_namespaces = (struct policy_words){wanted.namespaces, wanted.namespace_count};
 	add_namespace(&question, basis, request);
-	add_requester(&question, basis, request);
+	add_requester(&question, basis);
 	add_profile(&question, basis, profile_key, profile_namespace);
 	add_identity(&question, basis, request);
 	protect(&protection, basis, request, &wanted);
 	question.broker_namespace = basis->broker_namespace;
 	question.protected_patterns = (struct policy_words){protection.patterns, protection.count};
-	decide(permission, basis, &question);
+	answer(context, basis, &question);
+	return true;
+}
+
+void permission_decide(struct permission *permission, const struct permission_basis *basis,
+		       const struct request *request, const struct rights *rights,
+		       const char *profile_key)
+{
+	struct error err = {0};
+
+	if (!ask(basis, request, rights, profile_key, decide, permission, &err))
+		deny(permission, "RulesNotAllowed", err.text);
+}
+
+void permission_settle(struct permission *permission, const struct permission_basis *basis,
+		       const struct request *request, const struct hub_state *seen,
+		       const char *profile_key, struct rights **ret_rights,
+		       struct error *ret_rights_err)
+{
+	*ret_rights = NULL;
+	*ret_rights_err = (struct error){0};
+	permission_decide(permission, basis, request, NULL, profile_key);
+	if (!permission->allowed)
+		return; /* filling in costs time and memory */
+	*ret_rights = rights_gather(request, seen, profile_key, ret_rights_err);
+	if (request->templates && *ret_rights)
+		permission_decide(permission, basis, request, *ret_rights, profile_key);
+}
+
+struct judging {
+	permission_visit *visit;
+	void *context;
+};
+
+static void judge(void *context, const struct permission_basis *basis,
+		  const struct policy_question *question)
+{
+	const struct judging *judging = context;
+	cleanup_with(policy_list_done) struct policy_list policies = {0};
+
+	list_policies(basis->policies, &policies);
+	for (size_t i = 0; i < policies.count; i++) {
+		struct policy_opinion opinion = {0};
+
+		access_policy_judge(policies.items[i], question, &opinion);
+		judging->visit(judging->context, access_policy_name(policies.items[i]), &opinion);
+	}
+}
+
+void permission_judge(const struct permission_basis *basis, const struct request *request,
+		      const struct rights *rights, const char *profile_key, permission_visit *visit,
+		      void *context)
+{
+	struct judging judging = {visit, context};
+	struct error ignored = {0};
+
+	ask(basis, request, rights, profile_key, judge, &judging, &ignored);
 }

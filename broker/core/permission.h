@@ -10,14 +10,15 @@
 
 #include <base/error.h>
 
+struct hub_state;
 struct ledger_object;
+struct policy_opinion;
 struct request;
 struct rights;
 struct store;
 
 /* What is decided on. Borrowed. */
 struct permission_basis {
-	bool requester_known;                    /* what the request says of who asks is true */
 	const struct store *policies;            /* struct access_policy by name */
 	const struct store *namespaces;          /* struct hub_namespace by name */
 	const struct store *profiles;            /* struct cluster_profile by "namespace/name" */
@@ -28,6 +29,9 @@ struct permission_basis {
 	const struct ledger_object *identity; /* ... and the identity; NULL: the same */
 	const char *const *protected_patterns;
 	size_t protected_count;
+	const char *username; /* of the requester, proven; NULL: not known */
+	const char *const *groups;
+	size_t group_count;
 };
 
 struct permission {
@@ -48,6 +52,22 @@ void permission_decide(struct permission *permission, const struct permission_ba
  * it has while any policy is for that namespace and ClusterProfile, whatever that policy allows. */
 void permission_decide_unread(struct permission *permission, const struct permission_basis *basis,
 			      const struct request *request, const char *profile_key);
+/* The whole decision: first on names alone, then on what the templates that SEEN shows give.
+ * Replaces what PERMISSION held. *RET_RIGHTS, the caller's, is what the decision rests on; NULL
+ * when the names are denied or, with *RET_RIGHTS_ERR set as by rights_gather(), when they cannot be
+ * gathered. */
+void permission_settle(struct permission *permission, const struct permission_basis *basis,
+		       const struct request *request, const struct hub_state *seen,
+		       const char *profile_key, struct rights **ret_rights,
+		       struct error *ret_rights_err);
+
+/* Tells VISIT what each policy makes of the same question as permission_decide() asks. It tells of
+ * policies: not for the requester. */
+typedef void permission_visit(void *context, const char *policy,
+			      const struct policy_opinion *opinion);
+void permission_judge(const struct permission_basis *basis, const struct request *request,
+		      const struct rights *rights, const char *profile_key, permission_visit *visit,
+		      void *context);
 
 /* Leaves it denied. */
 void permission_done(struct permission *permission);

@@ -153,6 +153,11 @@ struct rights *rights_gather(const struct request *request, const struct hub_sta
 	return TAKE_PTR(rights);
 }
 
+const char *rights_problem(const struct error *err)
+{
+	return err->kind == ERROR_NOT_FOUND ? "TemplateNotFound" : "TemplateInvalid";
+}
+
 const struct request_role *rights_role(const struct rights *rights,
 				       const struct ledger_object *object)
 {

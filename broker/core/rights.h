@@ -29,6 +29,8 @@ struct rights {
  * cannot be filled, or gives a role that is there already with other rules. The caller's. */
 struct rights *rights_gather(const struct request *request, const struct hub_state *seen,
 			     const char *profile_key, struct error *err);
+/* The reason that a condition gives for what rights_gather() answered. Static. */
+const char *rights_problem(const struct error *err);
 /* NULL is fine. */
 void rights_free(struct rights *rights);
 

@@ -15,6 +15,7 @@ struct reading {
 	yaml_event_t event; /* the one that is looked at */
 	bool has_event;
 	size_t nodes;
+	size_t nodes_max;
 	struct error *err;
 };
 
@@ -218,7 +219,7 @@ static bool read_node(struct reading *reading, size_t depth, struct json **ret_j
 		return refuse_event(reading, "has an alias");
 	if (has_anchor_or_foreign_tag(&reading->event))
 		return refuse_event(reading, "has an anchor or a tag");
-	if (++reading->nodes > YAML_NODES_MAX)
+	if (++reading->nodes > reading->nodes_max)
 		return refuse_event(reading, "has too many nodes");
 	if (type == YAML_SCALAR_EVENT)
 		return read_scalar(reading, ret_json);
@@ -244,21 +245,74 @@ static bool read_document(struct reading *reading, struct json **ret_json)
 	return ok;
 }
 
-struct json *yaml_parse(const char *bytes, size_t size, struct error *err)
+static bool is_empty(const yaml_event_t *event)
 {
-	cleanup_with(reading_done) struct reading reading = {.err = err};
+	return event->type == YAML_SCALAR_EVENT && event->data.scalar.length == 0 &&
+	       event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+/* The documents after the start of the stream. */
+static bool read_documents(struct reading *reading, struct json *documents)
+{
+	for (;;) {
+		struct json *root = NULL;
+
+		if (!next_event(reading))
+			return false;
+		if (reading->event.type == YAML_STREAM_END_EVENT)
+			return true;
+		if (!next_event(reading))
+			return false;
+		if (!is_empty(&reading->event)) {
+			if (reading->event.type != YAML_MAPPING_START_EVENT)
+				return refuse_event(reading, "has no mapping at its root");
+			if (!read_node(reading, 0, &root))
+				return false;
+			json_append(documents, root);
+		}
+		if (!expect(reading, YAML_DOCUMENT_END_EVENT, "is malformed"))
+			return false;
+	}
+}
+
+static bool read_stream(struct reading *reading, struct json **ret_json)
+{
+	cleanup_json struct json *documents = json_array_new();
+
+	if (!expect(reading, YAML_STREAM_START_EVENT, "is malformed") ||
+	    !read_documents(reading, documents))
+		return false;
+	*ret_json = TAKE_PTR(documents);
+	return true;
+}
+
+static struct json *parse(const char *bytes, size_t size, size_t size_max, size_t nodes_max,
+			  bool (*take)(struct reading *reading, struct json **ret_json),
+			  struct error *err)
+{
+	cleanup_with(reading_done) struct reading reading = {.nodes_max = nodes_max, .err = err};
 	struct json *json = NULL;
 
 	if (!yaml_parser_initialize(&reading.parser)) {
 		error_set(err, ERROR_INTERNAL, "YAML parser cannot start");
 		return NULL;
 	}
-	if (size > KUBECONFIG_MAX) {
-		error_set(err, ERROR_INVALID, "YAML is longer than %d bytes", KUBECONFIG_MAX);
+	if (size > size_max) {
+		error_set(err, ERROR_INVALID, "YAML is longer than %zu bytes", size_max);
 		return NULL;
 	}
 	yaml_parser_set_encoding(&reading.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reading.parser, (const unsigned char *)bytes, size);
-	read_document(&reading, &json);
+	take(&reading, &json);
 	return json;
+}
+
+struct json *yaml_parse(const char *bytes, size_t size, struct error *err)
+{
+	return parse(bytes, size, KUBECONFIG_MAX, YAML_NODES_MAX, read_document, err);
+}
+
+struct json *yaml_parse_stream(const char *bytes, size_t size, struct error *err)
+{
+	return parse(bytes, size, MANIFESTS_MAX, MANIFESTS_NODES_MAX, read_stream, err);
 }

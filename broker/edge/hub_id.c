@@ -125,8 +125,8 @@ static void look(struct hub_id_search *search, kube_done *done)
 			  search);
 }
 
-struct hub_id_search *hub_id_find(struct kube_client *client, const char *namespace,
-				  hub_id_found *found, void *context)
+static struct hub_id_search *start(struct kube_client *client, const char *namespace,
+				   kube_done *done, hub_id_found *found, void *context)
 {
 	struct hub_id_search *search = memory_new(sizeof(*search));
 	struct error err = {0};
@@ -139,6 +139,18 @@ struct hub_id_search *hub_id_find(struct kube_client *client, const char *namesp
 	search->namespace = memory_text(namespace);
 	search->found = found;
 	search->context = context;
-	look(search, looked);
+	look(search, done);
 	return search;
+}
+
+struct hub_id_search *hub_id_find(struct kube_client *client, const char *namespace,
+				  hub_id_found *found, void *context)
+{
+	return start(client, namespace, looked, found, context);
+}
+
+struct hub_id_search *hub_id_look(struct kube_client *client, const char *namespace,
+				  hub_id_found *found, void *context)
+{
+	return start(client, namespace, looked_again, found, context);
 }

@@ -21,6 +21,9 @@ typedef void hub_id_found(void *context, const char *hub_id, const struct error 
  * before this returns; the search is gone then. */
 struct hub_id_search *hub_id_find(struct kube_client *client, const char *namespace,
 				  hub_id_found *found, void *context);
+/* Only reads it: ERROR_NOT_FOUND where there is none. */
+struct hub_id_search *hub_id_look(struct kube_client *client, const char *namespace,
+				  hub_id_found *found, void *context);
 /* Ends a search whose client is gone; FOUND will not be called. NULL is fine. */
 void hub_id_abandon(struct hub_id_search *search);
 

@@ -14,6 +14,8 @@ enum {
 	SERVER_URL_MAX = 1024,            /* a host name is at most 253 characters */
 	YAML_DEPTH_MAX = 32,
 	YAML_NODES_MAX = 10000,
+	MANIFESTS_MAX = 8 << 20,       /* a file with some thousand policies */
+	MANIFESTS_NODES_MAX = 1000000, /* what it may hold; about 100 bytes each */
 	TOKEN_MAX = 16 << 10,         /* kube-apiserver's tokens are about 1 KiB */
 	CA_PEM_MAX = 64 << 10,        /* about 16 certificates */
 	LIST_PAGE_SIZE = 500,         /* client-go's page */

@@ -123,5 +123,18 @@ bool access_policies_decide(const struct access_policy *const *policies, size_t 
 bool access_policies_are_for(const struct access_policy *const *policies, size_t count,
 			     const struct policy_question *question,
 			     struct policy_decision *ret_decision);
+/* What one policy makes of a question. It tells of the policy, so show it only to those who may
+ * read policies. Names of fields are those of the policy and static. */
+struct policy_opinion {
+	bool allowed;
+	const char *agreed;  /* the last field that goes along; NULL: none does */
+	const char *refused; /* the first that does not; NULL: allowed */
+	const char *reason;  /* as a denial for it alone would have it; NULL: allowed */
+	char text[ERROR_TEXT_MAX];
+};
+
+/* The same looking that access_policies_decide() does, of POLICY alone. */
+void access_policy_judge(const struct access_policy *policy, const struct policy_question *question,
+			 struct policy_opinion *ret_opinion);
 
 #endif

@@ -457,6 +457,76 @@ static void permission_decide__looks_at_nothing_but_the_spec(void **state)
 	assert_denied("PolicyMissing");
 }
 
+static void permission_decide__takes_a_requester_who_is_given(void **state)
+{
+	static const char *const groups[] = {"dev", "ops"};
+
+	(void)state;
+	show_policy(SAMPLE_POLICY_NAME,
+		    "{'spec':{'subjects':[{'users':['jane'],'groups':['ops']}]}}");
+	basis.groups = groups;
+	basis.group_count = 2;
+	decide("{}");
+	assert_denied("PolicyMissing");
+	basis.username = "jane";
+	decide("{}");
+	assert_allowed_by(SAMPLE_POLICY_NAME);
+	basis.group_count = 1;
+	decide("{}");
+	assert_denied("PolicyMissing");
+}
+
+/* Settles on the sample request with CHANGES; returns its rights. */
+static struct rights *settle(const char *changes, struct error *err)
+{
+	struct request *request = sample_request(changes);
+	struct rights *rights = NULL;
+
+	permission_settle(&permission, &basis, request, &seen, PROFILE, &rights, err);
+	request_free(request);
+	return rights;
+}
+
+static void permission_settle__fills_in_what_names_allow_and_no_more(void **state)
+{
+	struct error err = {0};
+	struct rights *rights = settle(ASK_JOBS("apps"), &err);
+
+	(void)state;
+	assert_denied("TemplateNotAllowed");
+	assert_null(rights);
+	show_policy(SAMPLE_POLICY_NAME, ALLOW("'templates':[{'name':'jobs'}]"));
+	rights = settle("{'spec':{'templates':[{'name':'jobs'}]}}", &err);
+	assert_allowed_by(SAMPLE_POLICY_NAME);
+	assert_null(rights);
+	assert_string_equal(rights_problem(&err), "TemplateNotFound");
+
+	show(&KUBE_RBAC_TEMPLATES, "jobs", JOBS);
+	rights = settle("{'spec':{'templates':[{'name':'jobs'}]}}", &err);
+	assert_null(rights);
+	assert_string_equal(rights_problem(&err), "TemplateInvalid");
+}
+
+static void permission_settle__looks_at_where_templates_make_roles(void **state)
+{
+	struct error err = {0};
+	struct rights *rights;
+
+	(void)state;
+	show(&KUBE_RBAC_TEMPLATES, "jobs", JOBS);
+	show_policy(SAMPLE_POLICY_NAME,
+		    ALLOW("'templates':[{'name':'jobs','parameters':[{"
+			  "'name':'where','values':['apps','kube-system']}]}]"));
+	rights = settle(ASK_JOBS("apps"), &err);
+	assert_allowed_by(SAMPLE_POLICY_NAME);
+	assert_int_equal(rights->count, 3);
+	rights_free(rights);
+	rights = settle(ASK_JOBS("kube-system"), &err);
+	assert_denied("NamespaceProtected");
+	assert_non_null(rights);
+	rights_free(rights);
+}
+
 static void permission_done__leaves_it_denied(void **state)
 {
 	(void)state;
@@ -486,6 +556,9 @@ int main(void)
 		TEST(permission_decide__names_the_policy_that_allows),
 		TEST(permission_decide__refuses_rules_that_cannot_be_weighed),
 		TEST(permission_decide__looks_at_nothing_but_the_spec),
+		TEST(permission_decide__takes_a_requester_who_is_given),
+		TEST(permission_settle__fills_in_what_names_allow_and_no_more),
+		TEST(permission_settle__looks_at_where_templates_make_roles),
 		TEST(permission_done__leaves_it_denied),
 	};
 

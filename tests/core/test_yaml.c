@@ -221,7 +221,7 @@ static void yaml_parse__never_quotes_the_input(void **state)
 
 static char *repeated(const char *before, const char *part, size_t count, const char *after)
 {
-	struct text text = text_with_max(4 << 20);
+	struct text text = text_with_max(16 << 20);
 
 	text_append(&text, before);
 	for (size_t i = 0; i < count; i++)
@@ -275,6 +275,60 @@ static void yaml_parse__refuses_more_than_a_secret_holds(void **state)
 		       "YAML is longer than 1048576 bytes");
 }
 
+static void assert_stream(const char *yaml, const char *expected)
+{
+	struct error err = {0};
+	size_t size;
+	cleanup_json struct json *json = yaml_parse_stream(yaml, strlen(yaml), &err);
+	cleanup_free char *text = json ? json_dump(json, &size) : NULL;
+
+	if (!text_same(text, expected))
+		fail_msg("%s: %s %s", yaml, text ? text : "-", err.text);
+}
+
+static void yaml_parse_stream__gives_every_document_that_holds_something(void **state)
+{
+	(void)state;
+	assert_stream("", "[]");
+	assert_stream("# nothing\n", "[]");
+	assert_stream("a: 1\n", "[{\"a\":1}]");
+	assert_stream("---\n---\na: 1\n---\n# nothing\n---\nb: 2\n...\n", "[{\"a\":1},{\"b\":2}]");
+}
+
+static void yaml_parse_stream__refuses_what_one_document_may_not_be(void **state)
+{
+	static const char *const rows[] = {
+		"a: 1\n---\n- b\n",   "a: 1\n---\nword\n",    "a: 1\n---\n''\n",
+		"a: 1\n---\nb: *x\n", "a: 1\n---\nb: &x 1\n", "a: 1\n---\nb: [\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct error err = {0};
+
+		if (yaml_parse_stream(rows[i], strlen(rows[i]), &err))
+			fail_msg("%s", rows[i]);
+		assert_int_equal(err.kind, ERROR_INVALID);
+		assert_non_null(strstr(err.text, "line"));
+	}
+}
+
+static void yaml_parse_stream__has_caps_for_all_documents_together(void **state)
+{
+	cleanup_free char *nodes = NULL;
+	cleanup_free char *bytes = NULL;
+	struct error err = {0};
+
+	(void)state;
+	nodes = repeated("a: [", "1,", MANIFESTS_NODES_MAX, "]");
+	assert_null(yaml_parse_stream(nodes, strlen(nodes), &err));
+	assert_non_null(strstr(err.text, "too many nodes"));
+	err = (struct error){0};
+	bytes = repeated("a: 1", "\n", MANIFESTS_MAX, "");
+	assert_null(yaml_parse_stream(bytes, strlen(bytes), &err));
+	assert_non_null(strstr(err.text, "longer than"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +339,9 @@ int main(void)
 		cmocka_unit_test(yaml_parse__takes_the_deepest_nesting_and_no_deeper),
 		cmocka_unit_test(yaml_parse__refuses_too_many_nodes),
 		cmocka_unit_test(yaml_parse__refuses_more_than_a_secret_holds),
+		cmocka_unit_test(yaml_parse_stream__gives_every_document_that_holds_something),
+		cmocka_unit_test(yaml_parse_stream__refuses_what_one_document_may_not_be),
+		cmocka_unit_test(yaml_parse_stream__has_caps_for_all_documents_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

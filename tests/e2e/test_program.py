@@ -1,11 +1,13 @@
 """The program as an operator meets it: commands, messages, exit codes, log, start and end."""
 
 import fcntl
+import http.client
 import json
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -17,7 +19,7 @@ from kube_api import KubeApi, path
 from testbed import ROOT, authority, kubeconfig
 
 ENDS_SECONDS = 2
-COMMANDS = ("controller", "hub-rbac", "member-rbac", "version")
+COMMANDS = ("controller", "hub-rbac", "member-rbac", "policy test", "version")
 CANARY = "eyJhbGciOiJub25lIn0.Y2FuYXJ5IG9mIHRoZSBjb21tYW5kIGxpbmU.Y2FuYXJ5c2lnbmF0dXJl"
 TARGET = {"kind": "ClusterProfile", "name": "nowhere", "namespace": PROFILES}
 
@@ -59,10 +61,10 @@ def test_help_lists_the_commands(word):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_lists_the_flags_that_are_documented(command):
-    done = run(command, "--help")
+    done = run(*command.split(), "--help")
     assert done.returncode == 0 and done.stderr == ""
     assert f"usage: credbroker {command}" in done.stdout
-    flags = set(re.findall(r"^  (--[a-z-]+)", done.stdout, re.M))
+    flags = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", done.stdout, re.M))
     text = (ROOT / "docs/cli.md").read_text()
     chapters = re.split(r"^## ", text, flags=re.M)
     documented = [c for c in chapters if c.startswith(f"`credbroker {command}`")]
@@ -93,6 +95,7 @@ def test_without_a_command_help_is_given_and_the_exit_code_says_wrong_usage():
     (["controller", "--namespace", OWN, "--identity-namespace", "a.b"], "--identity-namespace"),
     (["controller", "--namespace", OWN, "--profile-namespace", "a/b"], "--profile-namespace"),
     (["controller", "--allow-all-requests"], "unknown argument --allow-all-requests"),
+    (["controller", "--health-probe-bind-address", "localhost:8081"], ":8081"),
     (["controller", "--debug=1"], "--debug takes no value"),
     (["hub-rbac"], "--namespace is required"),
     (["hub-rbac", "--namespace", "UPPER"], "--namespace"),
@@ -251,6 +254,71 @@ def test_missing_rights_to_watch_are_in_the_log(fleet):
     assert broker.process.poll() is None
     assert all(line["message"] != "ready" for line in broker.log())
     broker.stop()
+
+
+# Probes.
+
+
+WATCHES = [f"watch-{name}" for name in (
+    "authtokenrequests", "clusterprofiles", "namespaces", "accesspolicies", "rbactemplates",
+    "issuedcredentials", "secrets")]
+PROBES = ("--health-probe-bind-address", "127.0.0.1:0")
+
+
+def probe(broker, where):
+    """The status, and the lines of the answer."""
+    [address] = eventually(lambda: [line["address"] for line in broker.log()
+                                    if line["message"] == "listening for probes"],
+                           what="it listens")
+    connection = http.client.HTTPConnection(address, timeout=30)
+    connection.request("GET", where)
+    response = connection.getresponse()
+    lines = response.read().decode().splitlines()
+    connection.close()
+    return response.status, lines
+
+
+def test_probes_say_when_it_is_ready_and_that_it_lives_while_the_hub_is_away(fleet):
+    proxy = fleet.proxy(fleet.hub)
+    broker = fleet.broker(*PROBES, hub_server=proxy.url)
+    eventually(lambda: probe(broker, "/readyz") == (200, ["ok"]), what="it is ready")
+    status, lines = probe(broker, "/readyz?verbose")
+    assert status == 200 and lines[-1] == "readyz check passed"
+    assert sorted(lines[:-1]) == sorted(
+        f"[+]{name} ok" for name in ["loop", "hub", "hub-id", *WATCHES])
+    assert probe(broker, "/livez?verbose") == (200, ["[+]loop ok", "livez check passed"])
+    assert probe(broker, "/metrics")[0] == 404
+
+    proxy.refuse()
+    eventually(lambda: probe(broker, "/readyz")[0] == 503, 120, "it is not ready any more")
+    _, lines = probe(broker, "/readyz")
+    assert [line for line in lines if line.startswith("[-]")] == \
+        ["[-]hub failed: it has not answered for 30 s"]
+    assert probe(broker, "/livez") == (200, ["ok"])
+    proxy.resume()
+    eventually(lambda: probe(broker, "/readyz")[0] == 200, 120, "it is ready again")
+    broker.stop()
+
+
+def test_probes_name_what_cannot_be_watched(fleet):
+    token, fleet.hub_token = fleet.hub_token, fleet.hub.token("default", "default")
+    try:
+        broker = Broker(fleet, fleet.hub.server, "--hub-id", "h", *PROBES)
+    finally:
+        fleet.hub_token = token
+    eventually(lambda: "[+]hub ok" in probe(broker, "/readyz")[1], what="the hub answers")
+    status, lines = probe(broker, "/readyz")
+    assert status == 503 and "[+]hub-id ok" in lines
+    assert sorted(line for line in lines if line.startswith("[-]")) == sorted(
+        f"[-]{name} failed: its first list is not complete" for name in WATCHES)
+    broker.stop()
+
+
+def test_an_address_that_is_taken_is_told(fleet, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = "127.0.0.1:" + str(taken.getsockname()[1])
+        line = fails(controller(fleet, tmp_path, flags=("--health-probe-bind-address", address)), 1)
+    assert address in line and "in use" in line
 
 
 # The end.

@@ -51,6 +51,14 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
+	{POLICY_TEST_FLAGS, "-f", "--filename needs a value: FILE"},
+	{POLICY_TEST_FLAGS, "-f ''", "--filename: the file name is empty"},
+	{POLICY_TEST_FLAGS, "-x a", "unknown argument -x"},
+	{POLICY_TEST_FLAGS, "-ff a", "unknown argument -ff"},
+	{POLICY_TEST_FLAGS, "-o yaml", "--output: \"yaml\" is neither text nor json"},
+	{POLICY_TEST_FLAGS, "--as ''", "--as: the user name is empty"},
+	{POLICY_TEST_FLAGS, "--as-group=", "--as-group: the group is empty"},
+	{CONTROLLER_FLAGS, "-f a", "unknown argument -f"},
 	{CONTROLLER_FLAGS, "--nonsense", "unknown argument --nonsense"},
 	{CONTROLLER_FLAGS, "namespace", "unknown argument namespace"},
 	{CONTROLLER_FLAGS, "-n", "unknown argument -n"},
@@ -239,21 +247,40 @@ static void print_flags(const void *flags)
 static void options_print__names_every_flag(void **state)
 {
 	const struct option_flag *const lists[] = {CONTROLLER_FLAGS, MEMBER_RBAC_FLAGS,
-						   HUB_RBAC_FLAGS};
+						   HUB_RBAC_FLAGS, POLICY_TEST_FLAGS};
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		cleanup_free char *text = captured_output(print_flags, lists[i]);
 
 		for (const struct option_flag *flag = lists[i]; flag->name; flag++) {
 			char line[100];
 
-			snprintf(line, sizeof(line), "  --%s%s%s\n", flag->name,
+			snprintf(line, sizeof(line), " --%s%s%s\n", flag->name,
 				 flag->argument ? " " : "", flag->argument ? flag->argument : "");
 			assert_non_null(strstr(text, line));
 			assert_non_null(strstr(text, flag->help));
 		}
 	}
+}
+
+static void options_parse__takes_what_kubectl_users_write(void **state)
+{
+	struct options options;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(parse(POLICY_TEST_FLAGS,
+			  "-f a.yaml --filename b -f=- -o json --as jane --as-group x --as-group y",
+			  &options, &err));
+	assert_int_equal(options.files.count, 3);
+	assert_string_equal(options.files.items[0], "a.yaml");
+	assert_string_equal(options.files.items[2], "-");
+	assert_true(options.json);
+	assert_string_equal(options.as_user, "jane");
+	assert_int_equal(options.as_groups.count, 2);
+	assert_true(parse(POLICY_TEST_FLAGS, "-o json --output=text", &options, &err));
+	assert_false(options.json);
 }
 
 int main(void)
@@ -266,6 +293,7 @@ int main(void)
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),
 		cmocka_unit_test(options_parse__leaves_alone_what_is_not_given),
 		cmocka_unit_test(options_parse__stops_at_help),
+		cmocka_unit_test(options_parse__takes_what_kubectl_users_write),
 		cmocka_unit_test(options_print__names_every_flag),
 	};
 

@@ -154,6 +154,23 @@ static size_t read_policies(const struct json *row, struct access_policy *polici
 	return count;
 }
 
+/* What is said of a policy alone is what is decided when there is no other. */
+static void compare_opinion(const struct access_policy *policy,
+			    const struct policy_question *question, const char *what)
+{
+	struct policy_decision decision = {0};
+	struct policy_opinion opinion = {0};
+	bool allowed = access_policies_decide(&policy, 1, question, &decision);
+	bool missing = text_same(decision.reason, "PolicyMissing");
+
+	access_policy_judge(policy, question, &opinion);
+	if (opinion.allowed != allowed || !text_same(opinion.reason, decision.reason) ||
+	    (opinion.refused == NULL) != allowed || (allowed && !opinion.agreed) ||
+	    (missing ? strstr(opinion.text, "match") == NULL
+		     : strcmp(opinion.text, decision.text) != 0))
+		fail_msg("%s: %s: %s", what, opinion.refused ? opinion.refused : "-", opinion.text);
+}
+
 static void decide_row(const struct json *row)
 {
 	struct access_policy *policies[POLICIES_MAX] = {NULL};
@@ -175,8 +192,10 @@ static void decide_row(const struct json *row)
 		fail_msg("%s: %s %s: %s", json_find_string(row, "what"),
 			 decision.policy ? decision.policy : "-",
 			 decision.reason ? decision.reason : "-", decision.text);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		compare_opinion(policies[i], &sample.question, json_find_string(row, "what"));
 		access_policy_free(policies[i]);
+	}
 	sample_done(&sample);
 }
 
@@ -204,6 +223,47 @@ static void access_policies_decide__refuses_a_question_that_asks_nothing(void **
 	assert_non_null(policy);
 	assert_false(access_policies_decide(policies, 1, &question, &decision));
 	assert_string_equal(decision.reason, "IdentityNotAllowed");
+	access_policy_free(policy);
+}
+
+static void access_policy_judge__names_the_fields_up_to_the_refusal(void **state)
+{
+	static const struct {
+		const char *question, *agreed, *refused, *text;
+	} rows[] = {
+		{"{}", "destinationNamespaces", NULL, ""},
+		{"{'namespace':{'name':'team-a'}}", NULL, "subjects",
+		 "no subject matches namespace \"team-a\" and a requester who is not known"},
+		{"{'namespace':{'name':'team-a'},'requester':{'username':'al'}}", NULL, "subjects",
+		 "no subject matches namespace \"team-a\" and user \"al\""},
+		{"{'profile':{'namespace':'x','known':false}}", "subjects", "clusterProfiles",
+		 "no entry matches ClusterProfile \"x/member-1\", which is not there"},
+		{"{'identity':{'namespace':'x'}}", "clusterProfiles", "identities",
+		 "the ServiceAccount x/multikueue is not allowed"},
+		{"{'templates':[{'name':'x'}]}", "identities", "templates",
+		 "the template \"x\" is not allowed"},
+		{"{'lifetime':1}", "audiences", "lifetime",
+		 "a lifetime of 1 seconds is not allowed"},
+	};
+	struct error err = {0};
+	struct access_policy *policy = read_policy(NULL, &err);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cleanup_json struct json *change = json_pattern_parse(rows[i].question);
+		struct policy_opinion opinion = {0};
+		struct sample sample;
+
+		sample_init(&sample, change);
+		access_policy_judge(policy, &sample.question, &opinion);
+		if (!text_same(opinion.agreed, rows[i].agreed) ||
+		    !text_same(opinion.refused, rows[i].refused) ||
+		    strcmp(opinion.text, rows[i].text) != 0)
+			fail_msg("%s: %s, %s: %s", rows[i].question,
+				 opinion.agreed ? opinion.agreed : "-",
+				 opinion.refused ? opinion.refused : "-", opinion.text);
+		sample_done(&sample);
+	}
 	access_policy_free(policy);
 }
 
@@ -255,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(access_policies_decide__decides_every_row),
 		cmocka_unit_test(access_policies_decide__refuses_a_question_that_asks_nothing),
+		cmocka_unit_test(access_policy_judge__names_the_fields_up_to_the_refusal),
 		cmocka_unit_test(access_policy_read__takes_or_refuses_every_row),
 		cmocka_unit_test(access_policy_read__refuses_what_is_no_object),
 		cmocka_unit_test(access_policy_name__is_that_of_the_object),

@@ -61,17 +61,17 @@ jansson.h broker/base/json.c broker/base/memory.c
 yaml.h broker/core/yaml.c
 regex.h rbac/text_pattern.c
 openssl/ broker/base/digest.c broker/base/memory.c broker/base/secret.c
-sys/epoll.h broker/edge/loop.c broker/edge/http_client.c
+sys/epoll.h broker/edge/loop.c broker/edge/http_client.c broker/edge/http_server.c
 sys/signalfd.h broker/edge/loop.c
-sys/socket.h broker/edge/http_address.c broker/edge/http_socket.c
-netinet/ broker/edge/http_address.c broker/edge/http_socket.c
+sys/socket.h broker/edge/http_address.c broker/edge/http_socket.c broker/edge/http_listener.c broker/edge/http_server.c
+netinet/ broker/edge/http_address.c broker/edge/http_socket.c broker/edge/http_listener.c
 arpa/ -
-netdb.h -
+netdb.h broker/edge/http_listener.c
 time.h broker/base/clock.c
 sys/time.h -
 pthread.h -
 cmocka.h -
-microhttpd.h -
+microhttpd.h broker/edge/http_server.c
 jwt.h -' '
         BEGIN {
             rows = split(table, lines, "\n")
