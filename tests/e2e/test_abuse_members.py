@@ -226,6 +226,42 @@ def test_a07_a_wider_role_of_the_derived_name_is_never_bound(fleet, policy):
     check_a_role_that_somebody_made_first(fleet, "a07")
 
 
+def test_a06_a_role_that_has_the_requested_name_is_neither_bound_nor_changed(fleet, policy, asked):
+    where = path("clusterroles", name="wide")
+    fleet.members[fleet.member].kubectl("create", "clusterrole", "wide", "--verb=*",
+                                        "--resource=secrets")
+    before = fleet.member_api.get(where)
+    policy()
+    asked("a06", clusterRoles=[{"name": "wide", "rules": [JOBS]}])
+    fleet.wait_ready("a06")
+    credential = fleet.credential("a06")
+    assert client(credential).call("GET", path("jobs")).status == 200
+    assert client(credential).call("GET", path("secrets")).status == 403
+    take_back(fleet, "a06")
+    assert fleet.member_api.get(where) == before
+    fleet.member_api.delete(where)
+
+
+def test_a30_a_forged_status_steers_no_deletion(fleet, policy, asked):
+    """It names what is somebody else's: a Secret on the hub, and everything by its UID."""
+    where = path("secrets", TEAM, "a30-theirs")
+    theirs = fleet.hub_api.create(path("secrets", TEAM), {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a30-theirs"}})
+    policy()
+    asked("a30")
+    fleet.wait_ready("a30")
+    reference = {"apiVersion": "v1", "kind": "Secret", "namespace": TEAM, "name": "a30-theirs",
+                 "uid": theirs["metadata"]["uid"]}
+    fleet.hub_api.merge(path("authtokenrequests", TEAM, "a30") + "/status", {"status": {
+        "tokenResponse": {**reference, "apiGroup": ""},
+        "deliveries": [{"name": "kubeconfig", "format": "Kubeconfig", "objectRef": reference}]}})
+    take_back(fleet, "a30")
+    assert fleet.hub_api.get(where) == theirs
+    assert fleet.hub_api.get(path("secrets", TEAM, "a30")) is None
+    assert fleet.nothing_is_left()
+    fleet.hub_api.delete(where)
+
+
 # Templates and values. A template has no functions and replaces whole strings alone; what a
 # ClusterProfile or a request says is a value, and stays one.
 
