@@ -13,6 +13,7 @@
 #include "manifest.h"
 #include "options.h"
 
+enum { MEMBER_CHECK_INTERVAL_MS = 10 * 60 * 1000 };
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct command {
@@ -119,6 +120,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	struct options options = {
 		.pod_directory = HUB_CONFIG_POD_DIRECTORY,
 		.identity_namespace = "credbroker-identities",
+		.member_check_interval_ms = MEMBER_CHECK_INTERVAL_MS,
 		.service_account = "credbroker-system/credbroker",
 	};
 	struct error err = {0};

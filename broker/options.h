@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 
@@ -24,6 +25,7 @@ struct options {
 	const char *identity_namespace;
 	const char *profile_namespace; /* NULL: the request's own */
 	struct option_list protected_namespaces;
+	int64_t member_check_interval_ms;
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */

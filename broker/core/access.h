@@ -6,6 +6,7 @@
 #define CORE_ACCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <base/digest.h>
@@ -93,7 +94,9 @@ struct access {
 	void (*handle)(struct access_steps *steps, struct access *access,
 		       const struct kube_reply *reply);
 
-	size_t chain; /* the how-manieth call of a step that makes several */
+	const char *edited; /* by a step that restores: the part that differs; static */
+	char *editor;       /* ... and who wrote it last; NULL: not known */
+	size_t chain;       /* the how-manieth call of a step that makes several */
 
 	char *reported_status;       /* JSON text of the status written last; NULL: none by us */
 	char *echoed_status;         /* ... as the server stored it */
@@ -125,6 +128,10 @@ void access_adopt_ledger(struct access *access, struct ledger *ledger);
  * closed: from then on ours is ahead of the watch. */
 void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
 			       const char *broker_namespace);
+
+/* Object INDEX was deleted on the member by somebody else. That it has no UID any more is stored
+ * before it is made anew: it is then ours by its mark, whatever becomes of this process. */
+void access_lose_object(struct access *access, size_t index);
 
 /* Wipes the token in hand, which nobody else has: it was not accepted, or has waited too long. */
 void access_drop_token(struct access *access);

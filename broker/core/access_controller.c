@@ -19,6 +19,7 @@
 #include "core/hub_state.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
+#include "core/member_checks.h"
 #include "core/request.h"
 #include "core/store.h"
 
@@ -30,6 +31,7 @@ struct access_controller {
 	struct hub_state seen;
 	uint64_t round; /* counts what changed that permissions rest on; begins at 1 */
 	struct access_index index;
+	struct member_checks *checks;
 	bool begun;
 	bool all_concerned; /* every access is to be looked at */
 };
@@ -89,6 +91,14 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.tell = tell_beside,
 		.context = controller,
 	};
+	controller->checks = member_checks_new(&(struct member_checks_config){
+		.executor = config->executor,
+		.clock = config->clock,
+		.index = &controller->index,
+		.interval_ms = config->settings->member_check_interval_ms,
+		.tell = config->tell,
+		.context = config->context,
+	});
 	return controller;
 }
 
@@ -97,6 +107,7 @@ void access_controller_free(struct access_controller *controller)
 	if (!controller)
 		return;
 	destinations_free(controller->steps.destinations);
+	member_checks_free(controller->checks);
 	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
 	memory_free(controller);
@@ -161,14 +172,6 @@ static void ledger_changed(struct access_controller *controller, const char *key
 		access_index_add(&controller->index, access);
 }
 
-static bool is_reachable_now(struct access *access, const char *profile_key)
-{
-	if (!text_same(access->profile_key, profile_key))
-		return false;
-	access_retry_reachable(access);
-	return true;
-}
-
 static bool has_another_chance(struct access *access, const char *profile_key)
 {
 	if (!text_same(access->profile_key, profile_key))
@@ -184,8 +187,17 @@ static void add_concerned(struct access_controller *controller,
 		access_index_add_all(&controller->index, concerns, key);
 }
 
+static bool is_reachable_now(struct access *access, const char *profile_key)
+{
+	if (!text_same(access->profile_key, profile_key))
+		return false;
+	access_retry_reachable(access);
+	return true;
+}
+
 void access_controller_member_changed(struct access_controller *controller, const char *profile_key)
 {
+	member_checks_member_changed(controller->checks, profile_key);
 	add_concerned(controller, is_reachable_now, profile_key);
 }
 
@@ -361,6 +373,8 @@ static void reconcile(struct access_controller *controller, struct access *acces
 
 	access_adopt_shown_ledger(access, controller->seen.ledgers,
 				  controller->config.settings->namespace);
+	if (access->ledger && access->ledger->resource_version)
+		member_checks_want(controller->checks, access->profile_key);
 	view = view_of(controller, access);
 	if (!secret_is_empty(&access->token.secret) && view.now_ms >= access->token.renew_at_ms)
 		access_drop_token(access); /* it could not be delivered for too long */
@@ -390,15 +404,22 @@ void access_controller_run(struct access_controller *controller)
 	for (int i = 0; controller->begun && i < KEYS_PER_RUN; i++) {
 		struct access *access = access_index_next(&controller->index);
 
-		if (!access)
+		if (!access) {
+			member_checks_run(controller->checks); /* nothing else is due */
 			return;
+		}
 		reconcile(controller, access);
 	}
 }
 
 int64_t access_controller_next_due_ms(const struct access_controller *controller)
 {
+	int64_t due_ms = work_queue_next_due_ms(controller->index.queue);
+	int64_t check_ms = member_checks_next_due_ms(controller->checks);
+
 	if (!controller->begun)
 		return -1;
-	return controller->all_concerned ? 0 : work_queue_next_due_ms(controller->index.queue);
+	if (controller->all_concerned)
+		return 0;
+	return due_ms < 0 || (check_ms >= 0 && check_ms < due_ms) ? check_ms : due_ms;
 }

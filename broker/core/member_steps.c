@@ -14,6 +14,7 @@
 #include "core/ledger.h"
 #include "core/member_objects.h"
 #include "core/request.h"
+#include "core/restore_steps.h"
 #include "core/rights.h"
 
 static struct ledger_object *planned_object(const struct access *access)
@@ -46,7 +47,7 @@ static void call_object(struct access_steps *steps, struct access *access, enum 
 		handle);
 }
 
-static const char *conflict_reason(const struct kube_resource *resource)
+const char *member_step_conflict(const struct kube_resource *resource)
 {
 	if (resource == &KUBE_SERVICE_ACCOUNTS)
 		return "ServiceAccountConflict";
@@ -63,7 +64,7 @@ static void fail_on_conflict(struct access_steps *steps, struct access *access)
 		  "%s %s%s%s exists on the member and is not ours: it stays untouched",
 		  object->resource->kind, object->namespace ? object->namespace : "",
 		  object->namespace ? "/" : "", object->name);
-	access_steps_fail(steps, access, conflict_reason(object->resource), &err);
+	access_steps_fail(steps, access, member_step_conflict(object->resource), &err);
 }
 
 static void fail_to_create(struct access_steps *steps, struct access *access,
@@ -136,12 +137,16 @@ static void learn_object(struct access_steps *steps, struct access *access, cons
 		intended = member_object_render(access->ledger, (size_t)access->plan.index,
 						access->rights);
 		if (!member_object_is_intact(intended, live, &err)) {
-			access_steps_fail(steps, access, conflict_reason(object->resource), &err);
+			access_steps_fail(steps, access, member_step_conflict(object->resource),
+					  &err);
 			return;
 		}
 	}
 	note_object(access, object, uid);
 	note_digest(access, object);
+	if (object->lost)
+		restore_step_tell_made(steps, access, object);
+	object->lost = false;
 	access_steps_succeed(steps, access);
 }
 

@@ -122,34 +122,33 @@ static void manifest_print_member__gives_these_rights_and_no_others(void **state
 
 	(void)state;
 	assert_string_equal(
-		text,
-		"ServiceAccount broker-system/broker\n"
-		"ClusterRole /credbroker-member\n"
-		"  namespaces get kube-system\n" RBAC
-		"roles,rolebindings,clusterroles,clusterrolebindings get,create,delete \n" RBAC
-		"roles,clusterroles patch \n" RBAC "clusterroles bind view\n" RBAC
-		"clusterroles bind system:node-reader\n"
-		"ClusterRoleBinding /credbroker-member: ClusterRole credbroker-member "
-		"to broker-system/broker\n"
-		"ClusterRoleBinding /credbroker-may-grant:reader: ClusterRole reader "
-		"to broker-system/broker\n"
-		"ClusterRoleBinding /credbroker-may-grant:writer: ClusterRole writer "
-		"to broker-system/broker\n"
-		"Role apps/credbroker-may-bind:pod-reader\n" RBAC "roles bind pod-reader\n"
-		"RoleBinding apps/credbroker-may-bind:pod-reader: Role "
-		"credbroker-may-bind:pod-reader to broker-system/broker\n"
-		"Role ids-a/credbroker-identities\n"
-		"  serviceaccounts get,create,delete \n"
-		"  serviceaccounts/token create \n"
-		"  secrets create,delete \n"
-		"RoleBinding ids-a/credbroker-identities: Role credbroker-identities "
-		"to broker-system/broker\n"
-		"Role ids-b/credbroker-identities\n"
-		"  serviceaccounts get,create,delete \n"
-		"  serviceaccounts/token create \n"
-		"  secrets create,delete \n"
-		"RoleBinding ids-b/credbroker-identities: Role credbroker-identities "
-		"to broker-system/broker\n");
+		text, "ServiceAccount broker-system/broker\n"
+		      "ClusterRole /credbroker-member\n"
+		      "  namespaces get kube-system\n" RBAC
+		      "roles,rolebindings,clusterroles,clusterrolebindings "
+		      "get,list,create,patch,delete \n" RBAC "clusterroles bind view\n" RBAC
+		      "clusterroles bind system:node-reader\n"
+		      "ClusterRoleBinding /credbroker-member: ClusterRole credbroker-member "
+		      "to broker-system/broker\n"
+		      "ClusterRoleBinding /credbroker-may-grant:reader: ClusterRole reader "
+		      "to broker-system/broker\n"
+		      "ClusterRoleBinding /credbroker-may-grant:writer: ClusterRole writer "
+		      "to broker-system/broker\n"
+		      "Role apps/credbroker-may-bind:pod-reader\n" RBAC "roles bind pod-reader\n"
+		      "RoleBinding apps/credbroker-may-bind:pod-reader: Role "
+		      "credbroker-may-bind:pod-reader to broker-system/broker\n"
+		      "Role ids-a/credbroker-identities\n"
+		      "  serviceaccounts get,list,create,patch,delete \n"
+		      "  serviceaccounts/token create \n"
+		      "  secrets create,delete \n"
+		      "RoleBinding ids-a/credbroker-identities: Role credbroker-identities "
+		      "to broker-system/broker\n"
+		      "Role ids-b/credbroker-identities\n"
+		      "  serviceaccounts get,list,create,patch,delete \n"
+		      "  serviceaccounts/token create \n"
+		      "  secrets create,delete \n"
+		      "RoleBinding ids-b/credbroker-identities: Role credbroker-identities "
+		      "to broker-system/broker\n");
 }
 
 static void manifest_print_member__without_options_binds_and_grants_nothing(void **state)
