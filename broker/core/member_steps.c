@@ -328,10 +328,8 @@ static bool is_not_the_one(const struct kube_reply *reply)
 static void object_applied(struct access_steps *steps, struct access *access,
 			   const struct kube_reply *reply)
 {
-	struct ledger_object *object = planned_object(access);
-
 	if (is_not_the_one(reply)) {
-		memory_free(TAKE_PTR(object->uid));
+		access_lose_object(access, (size_t)access->plan.index);
 		access_steps_succeed(steps, access);
 	} else if (reply->err) {
 		fail_to_create(steps, access, reply);
