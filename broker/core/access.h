@@ -71,6 +71,7 @@ struct access {
 	char *delivery_version;
 	bool ledger_absent; /* a live read found none, or we deleted it */
 	bool ending;        /* as the last pass saw it */
+	bool rests;         /* ... it has all it asked for */
 	bool secret_gone;   /* withdrawn, or seen to be absent or foreign while ending */
 
 	int64_t renew_at_ms;      /* monotonic; of the delivered token */

@@ -187,18 +187,39 @@ static void add_concerned(struct access_controller *controller,
 		access_index_add_all(&controller->index, concerns, key);
 }
 
-static bool is_reachable_now(struct access *access, const char *profile_key)
+struct arrival {
+	struct access_controller *controller;
+	const char *profile_key;
+	struct member_facts member;
+};
+
+/* Who has all it asked for needs nothing of the member that it has it from: each look at a member
+ * would wake all its requests. */
+static bool add_unless_at_rest(void *context, const char *uid, void *object)
 {
-	if (!text_same(access->profile_key, profile_key))
-		return false;
+	const struct arrival *arrival = context;
+	struct access *access = object;
+	bool same = access->ledger && arrival->member.state == MEMBER_READY &&
+		    text_same(access->ledger->member_uid, arrival->member.uid);
+
+	(void)uid;
+	if (!text_same(access->profile_key, arrival->profile_key) || (access->rests && same))
+		return true;
 	access_retry_reachable(access);
+	access_index_add(&arrival->controller->index, access);
 	return true;
 }
 
 void access_controller_member_changed(struct access_controller *controller, const char *profile_key)
 {
+	const struct access_executor *executor = &controller->config.executor;
+	struct arrival arrival = {controller, profile_key, {.state = MEMBER_NO_ACCESS}};
+
 	member_checks_member_changed(controller->checks, profile_key);
-	add_concerned(controller, is_reachable_now, profile_key);
+	if (!controller->begun)
+		return;
+	arrival.member = executor->member(executor->context, profile_key);
+	store_each(controller->index.accesses, add_unless_at_rest, &arrival);
 }
 
 void access_controller_access_changed(struct access_controller *controller, const char *profile_key)
@@ -381,6 +402,7 @@ static void reconcile(struct access_controller *controller, struct access *acces
 	facts = access_view_facts(&view);
 	plan = access_plan_next(&facts);
 	access->ending = access_ending_is_due(&facts);
+	access->rests = plan.step == ACCESS_REPORT && strcmp(plan.reason, "Issued") == 0;
 	if (plan.step == ACCESS_FORGET)
 		access_index_forget(&controller->index, access);
 	else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE)
