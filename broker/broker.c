@@ -241,6 +241,7 @@ static void build_controller(struct broker *broker)
 		.profile_namespace = options->profile_namespace,
 		.protected_patterns = options->protected_namespaces.items,
 		.protected_count = options->protected_namespaces.count,
+		.member_check_interval_ms = options->member_check_interval_ms,
 	};
 	broker->controller = access_controller_new(&(struct access_controller_config){
 		.hub = {.start = start_hub, .context = broker},

@@ -72,14 +72,11 @@ static void print_member_role(const struct options *options)
 	       "- {apiGroups: [\"\"], resources: [namespaces], resourceNames: [kube-system], "
 	       "verbs: [get]}\n"
 	       "# roles and bindings of requests; the API server grants no more than we hold or "
-	       "may bind\n"
+	       "may bind.\n"
+	       "# list and patch: the rules of templates change, and hand edits are put back\n"
 	       "- apiGroups: [rbac.authorization.k8s.io]\n"
 	       "  resources: [roles, rolebindings, clusterroles, clusterrolebindings]\n"
-	       "  verbs: [get, create, delete]\n"
-	       "# the rules of templates change\n"
-	       "- apiGroups: [rbac.authorization.k8s.io]\n"
-	       "  resources: [roles, clusterroles]\n"
-	       "  verbs: [patch]\n");
+	       "  verbs: [get, list, create, patch, delete]\n");
 	for (size_t i = 0; i < options->may_bind.count; i++)
 		if (!strchr(options->may_bind.items[i], '/'))
 			print_bind_rule("clusterroles", options->may_bind.items[i]);
@@ -104,7 +101,8 @@ static void print_identity_namespace(const char *namespace, const struct subject
 {
 	print_head("Role", "credbroker-identities", namespace);
 	printf("rules:\n"
-	       "- {apiGroups: [\"\"], resources: [serviceaccounts], verbs: [get, create, delete]}\n"
+	       "- {apiGroups: [\"\"], resources: [serviceaccounts], verbs: [get, list, "
+	       "create, patch, delete]}\n"
 	       "- {apiGroups: [\"\"], resources: [serviceaccounts/token], verbs: [create]}\n"
 	       "# the anchors that tokens are bound to; they hold no data and are never read\n"
 	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [create, delete]}\n");

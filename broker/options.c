@@ -98,6 +98,34 @@ static bool allow_loopback_members(struct options *options, const char *value, s
 	return true;
 }
 
+static int64_t seconds_of_unit(const char *unit)
+{
+	if (strcmp(unit, "s") == 0)
+		return 1;
+	if (strcmp(unit, "m") == 0)
+		return 60;
+	return strcmp(unit, "h") == 0 ? 3600 : 0;
+}
+
+/* 30s, 10m, 2h */
+static bool take_member_check_interval(struct options *options, const char *value,
+				       struct error *err)
+{
+	enum { DIGITS_MAX = 5, INTERVAL_MAX_S = 24 * 3600 };
+	size_t digits = strspn(value, "0123456789");
+	int64_t seconds = 0;
+
+	for (size_t i = 0; i < digits && digits <= DIGITS_MAX; i++)
+		seconds = seconds * 10 + (value[i] - '0');
+	seconds *= seconds_of_unit(value + digits);
+	if (seconds < 1 || seconds > INTERVAL_MAX_S)
+		return error_set(err, ERROR_INVALID,
+				 "\"%.80s\" is no time from 1s to 24h, such as 30s, 10m or 2h",
+				 value);
+	options->member_check_interval_ms = seconds * 1000;
+	return true;
+}
+
 static bool log_debug(struct options *options, const char *value, struct error *err)
 {
 	(void)value;
@@ -232,6 +260,9 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	 "member namespaces where no role is made unless a policy names them, beside kube-*, "
 	 "openshift-*, the broker's and the identity namespace (repeatable)",
 	 append_protected_namespace},
+	{"member-check-interval", "TIME",
+	 "how often hand edits on a member are looked for (default: 10m)",
+	 take_member_check_interval},
 	{"health-probe-bind-address", "ADDRESS",
 	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
 	 "0)",

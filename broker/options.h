@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 
@@ -25,6 +26,7 @@ struct options {
 	const char *profile_namespace; /* NULL: the request's own */
 	struct option_list protected_namespaces;
 	const char *health_address; /* NULL: nobody listens */
+	int64_t member_check_interval_ms;
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */

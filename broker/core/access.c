@@ -34,6 +34,7 @@ void access_free(struct access *access)
 	memory_free(access->echoed_status);
 	memory_free(access->echoed_version);
 	memory_free(access->delivery_version);
+	memory_free(access->editor);
 	ledger_free(access->ledger);
 	secret_done(&access->token.secret);
 	memory_free(access);
@@ -104,6 +105,15 @@ void access_adopt_shown_ledger(struct access *access, const struct store *ledger
 	shown = store_find(ledgers, key);
 	if (shown)
 		access_adopt_ledger(access, ledger_dup(shown));
+}
+
+void access_lose_object(struct access *access, size_t index)
+{
+	ledger_lose_object(access->ledger, index);
+	access->ledger_saved = false;
+	access->intent_saved = false;
+	if (index == 0)
+		access_drop_token(access);
 }
 
 void access_drop_token(struct access *access)

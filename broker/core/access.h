@@ -6,6 +6,7 @@
 #define CORE_ACCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <base/digest.h>
@@ -75,6 +76,7 @@ struct access {
 	char *delivery_version;
 	bool ledger_absent; /* a live read found none, or we deleted it */
 	bool ending;        /* as the last pass saw it */
+	bool rests;         /* ... it has all it asked for */
 	bool secret_gone;   /* withdrawn, or seen to be absent or foreign while ending */
 
 	int64_t renew_at_ms;      /* monotonic; of the delivered token */
@@ -98,6 +100,8 @@ struct access {
 	void (*handle)(struct access_steps *steps, struct access *access,
 		       const struct kube_reply *reply);
 
+	const char *edited;  /* by a step that restores: the part that differs; static */
+	char *editor;        /* ... and who wrote it last; NULL: not known */
 	size_t chain;        /* the how-manieth call of a step that makes several */
 	uint64_t departures; /* of the store that a live read may add to, when it began */
 
@@ -131,6 +135,10 @@ void access_adopt_ledger(struct access *access, struct ledger *ledger);
  * closed: from then on ours is ahead of the watch. */
 void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
 			       const char *broker_namespace);
+
+/* Object INDEX was deleted on the member by somebody else. That it has no UID any more is stored
+ * before it is made anew: it is then ours by its mark, whatever becomes of this process. */
+void access_lose_object(struct access *access, size_t index);
 
 /* Wipes the token in hand, which nobody else has: it was not accepted, or has waited too long. */
 void access_drop_token(struct access *access);

@@ -19,6 +19,7 @@
 #include "core/hub_state.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
+#include "core/member_checks.h"
 #include "core/request.h"
 #include "core/store.h"
 
@@ -30,6 +31,7 @@ struct access_controller {
 	struct hub_state seen;
 	uint64_t round; /* counts what changed that permissions rest on; begins at 1 */
 	struct access_index index;
+	struct member_checks *checks;
 	bool begun;
 	bool all_concerned; /* every access is to be looked at */
 };
@@ -90,6 +92,14 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.tell = tell_beside,
 		.context = controller,
 	};
+	controller->checks = member_checks_new(&(struct member_checks_config){
+		.executor = config->executor,
+		.clock = config->clock,
+		.index = &controller->index,
+		.interval_ms = config->settings->member_check_interval_ms,
+		.tell = config->tell,
+		.context = config->context,
+	});
 	return controller;
 }
 
@@ -98,6 +108,7 @@ void access_controller_free(struct access_controller *controller)
 	if (!controller)
 		return;
 	destinations_free(controller->steps.destinations);
+	member_checks_free(controller->checks);
 	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
 	memory_free(controller);
@@ -163,14 +174,6 @@ static void ledger_changed(struct access_controller *controller, const char *key
 		access_index_add(&controller->index, access);
 }
 
-static bool is_reachable_now(struct access *access, const char *profile_key)
-{
-	if (!text_same(access->profile_key, profile_key))
-		return false;
-	access_retry_reachable(access);
-	return true;
-}
-
 static bool has_another_chance(struct access *access, const char *profile_key)
 {
 	if (!text_same(access->profile_key, profile_key))
@@ -186,9 +189,39 @@ static void add_concerned(struct access_controller *controller,
 		access_index_add_all(&controller->index, concerns, key);
 }
 
+struct arrival {
+	struct access_controller *controller;
+	const char *profile_key;
+	struct member_facts member;
+};
+
+/* Who has all it asked for needs nothing of the member that it has it from: each look at a member
+ * would wake all its requests. */
+static bool add_unless_at_rest(void *context, const char *uid, void *object)
+{
+	const struct arrival *arrival = context;
+	struct access *access = object;
+	bool same = access->ledger && arrival->member.state == MEMBER_READY &&
+		    text_same(access->ledger->member_uid, arrival->member.uid);
+
+	(void)uid;
+	if (!text_same(access->profile_key, arrival->profile_key) || (access->rests && same))
+		return true;
+	access_retry_reachable(access);
+	access_index_add(&arrival->controller->index, access);
+	return true;
+}
+
 void access_controller_member_changed(struct access_controller *controller, const char *profile_key)
 {
-	add_concerned(controller, is_reachable_now, profile_key);
+	const struct access_executor *executor = &controller->config.executor;
+	struct arrival arrival = {controller, profile_key, {.state = MEMBER_NO_ACCESS}};
+
+	member_checks_member_changed(controller->checks, profile_key);
+	if (!controller->begun)
+		return;
+	arrival.member = executor->member(executor->context, profile_key);
+	store_each(controller->index.accesses, add_unless_at_rest, &arrival);
 }
 
 void access_controller_access_changed(struct access_controller *controller, const char *profile_key)
@@ -377,12 +410,15 @@ static void reconcile(struct access_controller *controller, struct access *acces
 
 	access_adopt_shown_ledger(access, controller->seen.ledgers,
 				  controller->config.settings->namespace);
+	if (access->ledger && access->ledger->resource_version)
+		member_checks_want(controller->checks, access->profile_key);
 	view = view_of(controller, access);
 	if (!secret_is_empty(&access->token.secret) && view.now_ms >= access->token.renew_at_ms)
 		access_drop_token(access); /* it could not be delivered for too long */
 	facts = access_view_facts(&view);
 	plan = access_plan_next(&facts);
 	access->ending = access_ending_is_due(&facts);
+	access->rests = plan.step == ACCESS_REPORT && strcmp(plan.reason, "Issued") == 0;
 	if (plan.step == ACCESS_FORGET)
 		access_index_forget(&controller->index, access);
 	else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE)
@@ -408,15 +444,22 @@ void access_controller_run(struct access_controller *controller)
 	for (int i = 0; controller->begun && i < KEYS_PER_RUN; i++) {
 		struct access *access = access_index_next(&controller->index);
 
-		if (!access)
+		if (!access) {
+			member_checks_run(controller->checks); /* nothing else is due */
 			return;
+		}
 		reconcile(controller, access);
 	}
 }
 
 int64_t access_controller_next_due_ms(const struct access_controller *controller)
 {
+	int64_t due_ms = work_queue_next_due_ms(controller->index.queue);
+	int64_t check_ms = member_checks_next_due_ms(controller->checks);
+
 	if (!controller->begun)
 		return -1;
-	return controller->all_concerned ? 0 : work_queue_next_due_ms(controller->index.queue);
+	if (controller->all_concerned)
+		return 0;
+	return due_ms < 0 || (check_ms >= 0 && check_ms < due_ms) ? check_ms : due_ms;
 }

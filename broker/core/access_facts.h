@@ -54,16 +54,18 @@ struct access_facts {
 
 	/* the ledger: what was made */
 	bool ledger_exists;
-	bool ledger_absent;   /* a live read found none, or we deleted it */
-	bool ledger_stored;   /* the server has a record of this UID */
-	bool ledger_saved;    /* the server has all that we know */
-	bool intent_saved;    /* ... at least the names and the generation to be used next */
-	int object_missing;   /* first to be made: index, or FACT_NONE */
-	int object_surplus;   /* on record, and not wanted any more: bindings first */
-	int object_changed;   /* a role whose rules are to be others */
-	bool record_outdated; /* what is wanted, or not wanted any more, is not on record */
-	bool identity_taken;  /* it is the identity, whose name another request's ledger holds */
-	int object_standing;  /* first to be undone, bindings before identity before roles */
+	bool ledger_absent;     /* a live read found none, or we deleted it */
+	bool ledger_stored;     /* the server has a record of this UID */
+	bool ledger_saved;      /* the server has all that we know */
+	bool intent_saved;      /* ... at least the names and the generation to be used next */
+	int object_missing;     /* first to be made: index, or FACT_NONE */
+	int object_surplus;     /* on record, and not wanted any more: bindings first */
+	int object_changed;     /* a role whose rules are to be others */
+	int object_suspect;     /* a list of the member does not show it as it was made */
+	bool identity_replaced; /* ... and it is somebody else's ServiceAccount now */
+	bool record_outdated;   /* what is wanted, or not wanted any more, is not on record */
+	bool identity_taken;    /* it is the identity, whose name another request's ledger holds */
+	int object_standing;    /* first to be undone, bindings before identity before roles */
 	bool standing_is_binding;
 	int anchor_standing;    /* index of an anchor to be deleted when all is undone */
 	int anchor_superseded;  /* index of one that nobody needs any more */

@@ -65,6 +65,11 @@ void access_index_add_first(struct access_index *index, const struct access *acc
 	add(index, access, WORK_REVOKE);
 }
 
+void access_index_add_last(struct access_index *index, const struct access *access)
+{
+	add(index, access, access->ending ? WORK_REVOKE : WORK_BACKGROUND);
+}
+
 void access_index_add_at(struct access_index *index, const struct access *access, int64_t due_ms)
 {
 	work_queue_add_at(index->queue, access->uid, due_ms, priority_of(access));

@@ -39,6 +39,8 @@ void access_index_forget(struct access_index *index, struct access *access);
 /* Makes it due now: undoing comes before everything else. */
 void access_index_add(struct access_index *index, const struct access *access);
 void access_index_add_first(struct access_index *index, const struct access *access);
+/* ... after everything else that is due now. */
+void access_index_add_last(struct access_index *index, const struct access *access);
 /* ... at a time of the monotonic clock. */
 void access_index_add_at(struct access_index *index, const struct access *access, int64_t due_ms);
 /* ... all for which CONCERNS(access, key) is true; it may change them. */

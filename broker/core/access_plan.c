@@ -154,6 +154,22 @@ static bool exchanged_member_stops_the_work(const struct access_facts *f, struct
 	return !f->member_is_recorded_one && access_plan_await_member(f, p);
 }
 
+/* Before the credential is renewed; a list alone is no proof, so the object itself is looked at. */
+static bool suspect_object_is_restored(const struct access_facts *f, struct access_plan *p)
+{
+	return f->object_suspect != FACT_NONE && f->ledger_stored &&
+	       access_plan_decide_on(p, ACCESS_RESTORE_OBJECT, f->object_suspect,
+				     "RestoringAccess");
+}
+
+/* Nothing is minted for somebody else's ServiceAccount, and what was is void. Ends when a look at
+ * the member finds it gone. */
+static bool replaced_identity_stops_the_work(const struct access_facts *f, struct access_plan *p)
+{
+	return f->identity_replaced &&
+	       access_plan_decide(p, ACCESS_REPORT, "ServiceAccountReplaced");
+}
+
 static bool unknown_destination_is_checked(const struct access_facts *f, struct access_plan *p)
 {
 	return f->destination == DESTINATION_UNKNOWN &&
@@ -334,6 +350,8 @@ static policy *const policies[] = {
 	unfilled_templates_are_waited_for,
 	member_that_is_not_ready_is_waited_for,
 	exchanged_member_stops_the_work,
+	suspect_object_is_restored,
+	replaced_identity_stops_the_work,
 	unknown_destination_is_checked,
 	closed_destination_stops_the_work,
 	unread_delivery_is_read,
@@ -389,6 +407,7 @@ const char *access_step_name(enum access_step step)
 		[ACCESS_AMEND_LEDGER] = "amend ledger",
 		[ACCESS_CREATE_OBJECT] = "create object",
 		[ACCESS_APPLY_OBJECT] = "apply object",
+		[ACCESS_RESTORE_OBJECT] = "restore object",
 		[ACCESS_RESERVE_ANCHOR] = "reserve anchor",
 		[ACCESS_CREATE_ANCHOR] = "create anchor",
 		[ACCESS_MINT] = "mint",

@@ -22,8 +22,9 @@ enum access_step {
 	ACCESS_OPEN_LEDGER,
 	ACCESS_SAVE_LEDGER,
 	ACCESS_AMEND_LEDGER,
-	ACCESS_CREATE_OBJECT, /* index: which */
-	ACCESS_APPLY_OBJECT,  /* index: which */
+	ACCESS_CREATE_OBJECT,  /* index: which */
+	ACCESS_APPLY_OBJECT,   /* index: which */
+	ACCESS_RESTORE_OBJECT, /* index: which */
 	ACCESS_RESERVE_ANCHOR,
 	ACCESS_CREATE_ANCHOR,
 	ACCESS_MINT,

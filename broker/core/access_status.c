@@ -58,6 +58,10 @@ static const struct sentence sentences[] = {
 	{"MemberUnreachable", "the member does not answer", false},
 	{"MemberChanged", "another cluster answers under this member access: nothing is done there",
 	 true},
+	{"ServiceAccountReplaced",
+	 "the ServiceAccount on the member was replaced by one that is not ours: it stays "
+	 "untouched, and the tokens of ours ended with it",
+	 true},
 	{"DestinationNotOpened",
 	 "the broker may not write Secrets in this namespace: an administrator applies "
 	 "`credbroker hub-rbac --namespace <namespace>`",
@@ -104,8 +108,9 @@ static bool is_ready(const struct access_report *report)
 	const struct ledger_anchor *token = delivered_token(report);
 	const struct sentence *sentence = sentence_of(report->plan->reason);
 
-	return token && report->now_s < token->expires_at && !report->facts->request_deleting &&
-	       !report->facts->revoking && !(sentence && sentence->blocks);
+	return token && token->terms && report->now_s < token->expires_at &&
+	       !report->facts->request_deleting && !report->facts->revoking &&
+	       !(sentence && sentence->blocks);
 }
 
 static void describe(const struct access_report *report, struct text *message)
@@ -129,6 +134,41 @@ static void describe(const struct access_report *report, struct text *message)
 		text_appendf(message, ": %s", report->member_detail);
 }
 
+static const struct ledger_object *replaced_object(const struct access_report *report,
+						   const struct kube_resource *resource)
+{
+	const struct ledger *ledger = report->access->ledger;
+
+	for (size_t i = 0; ledger && i < ledger->object_count; i++)
+		if (ledger->objects[i].replaced &&
+		    (!resource || ledger->objects[i].resource == resource))
+			return &ledger->objects[i];
+	return NULL;
+}
+
+static void tell_replaced(const struct ledger_object *object, struct text *message)
+{
+	text_appendf(message, "%s %s was replaced on the member by one that is not ours",
+		     object->resource->kind, object->name);
+}
+
+static void describe_works(const struct access_report *report, struct text *message)
+{
+	const struct ledger_object *replaced = replaced_object(report, NULL);
+
+	text_append(message, "the credential works");
+	if (report->access->failure.reason)
+		text_appendf(message, "; its renewal fails: %s",
+			     report->access->failure.error.text);
+	if (report->request->rotate_at_is_wrong)
+		text_append(message, "; the annotation " REQUEST_ROTATE_AT
+				     " is no time such as 2026-01-31T12:00:00Z");
+	if (replaced) {
+		text_append(message, "; ");
+		tell_replaced(replaced, message);
+	}
+}
+
 static struct condition ready_condition(const struct access_report *report, struct text *message)
 {
 	const char *reason = report->access->failure.reason;
@@ -136,13 +176,7 @@ static struct condition ready_condition(const struct access_report *report, stru
 	if (!reason)
 		reason = report->plan->reason;
 	if (is_ready(report)) {
-		text_append(message, "the credential works");
-		if (report->access->failure.reason)
-			text_appendf(message, "; its renewal fails: %s",
-				     report->access->failure.error.text);
-		if (report->request->rotate_at_is_wrong)
-			text_append(message, "; the annotation " REQUEST_ROTATE_AT
-					     " is no time such as 2026-01-31T12:00:00Z");
+		describe_works(report, message);
 		return (struct condition){"Ready", "True", "Issued", text_chars(message)};
 	}
 	describe(report, message);
@@ -210,14 +244,21 @@ static const char *made_reason(const struct ledger *ledger, const struct object_
 }
 
 static struct condition object_condition(const struct access_report *report,
-					 const struct object_condition *kind)
+					 const struct object_condition *kind, struct text *message)
 {
 	const struct access_failure *failure = &report->access->failure;
+	const struct ledger_object *replaced = replaced_object(report, kind->resource);
 
 	if (failed_on(report, kind->resource))
 		return (struct condition){kind->type, "False",
 					  kind->failed ? kind->failed : failure->reason,
 					  failure->error.text};
+	if (replaced) {
+		tell_replaced(replaced, message);
+		return (struct condition){kind->type, "False",
+					  kind->failed ? kind->failed : "ServiceAccountReplaced",
+					  text_chars(message)};
+	}
 	if (all_made(report->access->ledger, kind->resource))
 		return (struct condition){kind->type, "True",
 					  made_reason(report->access->ledger, kind), ""};
@@ -251,7 +292,9 @@ static void add_conditions(struct json *status, const struct access_report *repo
 	condition = valid_condition(report);
 	condition_append(list, &condition, generation, old, report->now_s);
 	for (size_t i = 0; i < sizeof(object_conditions) / sizeof(object_conditions[0]); i++) {
-		condition = object_condition(report, &object_conditions[i]);
+		struct text detail cleanup_text = text_with_max(ERROR_TEXT_MAX);
+
+		condition = object_condition(report, &object_conditions[i], &detail);
 		condition_append(list, &condition, generation, old, report->now_s);
 	}
 	condition = token_condition(report);

@@ -16,6 +16,7 @@
 #include "core/member_steps.h"
 #include "core/request.h"
 #include "core/requester_steps.h"
+#include "core/restore_steps.h"
 #include "core/store.h"
 #include "core/token_steps.h"
 
@@ -114,6 +115,7 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_CREATE_OBJECT] = member_step_create_object,
 	[ACCESS_AMEND_LEDGER] = ledger_step_amend,
 	[ACCESS_APPLY_OBJECT] = member_step_apply_object,
+	[ACCESS_RESTORE_OBJECT] = restore_step_begin,
 	[ACCESS_RESERVE_ANCHOR] = ledger_step_reserve_anchor,
 	[ACCESS_CREATE_ANCHOR] = token_step_create_anchor,
 	[ACCESS_MINT] = token_step_mint,

@@ -32,7 +32,8 @@ struct access_settings {
 	const char *const
 		*protected_patterns; /* of member namespaces, more than the engine's own */
 	size_t protected_count;
-	int64_t deletion_deadline_s; /* how long a deletion waits for a member that is away */
+	int64_t deletion_deadline_s;      /* how long a deletion waits for a member that is away */
+	int64_t member_check_interval_ms; /* 0: members are not looked at */
 };
 
 struct access_steps {

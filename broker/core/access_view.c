@@ -24,6 +24,14 @@ static int first_missing(const struct ledger *ledger)
 	return FACT_NONE;
 }
 
+static int first_suspect(const struct ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->object_count; i++)
+		if (ledger->objects[i].suspect && ledger->objects[i].uid)
+			return (int)i;
+	return FACT_NONE;
+}
+
 static int first_surplus(const struct ledger *ledger, const struct rights *rights)
 {
 	int found = FACT_NONE;
@@ -91,7 +99,7 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 		access->attempts[ACCESS_DELETE_OBJECT] || access->attempts[ACCESS_DELETE_ANCHOR];
 	facts->withdrawal_failed = access->attempts[ACCESS_WITHDRAW] > 0;
 	facts->object_missing = facts->object_standing = FACT_NONE;
-	facts->object_surplus = facts->object_changed = FACT_NONE;
+	facts->object_surplus = facts->object_changed = facts->object_suspect = FACT_NONE;
 	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
 	facts->member_is_recorded_one = true;
 	if (!ledger)
@@ -101,6 +109,8 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	facts->intent_saved = access->intent_saved;
 	facts->member_is_recorded_one = text_same(ledger->member_uid, view->member.uid);
 	facts->object_missing = first_missing(ledger);
+	facts->object_suspect = first_suspect(ledger);
+	facts->identity_replaced = ledger->object_count > 0 && ledger->objects[0].replaced;
 	if (access->rights) {
 		facts->object_surplus = first_surplus(ledger, access->rights);
 		facts->object_changed = first_changed(ledger, access->rights);

@@ -439,6 +439,19 @@ struct ledger *ledger_dup(const struct ledger *ledger)
 	return ledger_read(object, &err);
 }
 
+void ledger_lose_object(struct ledger *ledger, size_t index)
+{
+	struct ledger_object *object = &ledger->objects[index];
+
+	memory_free(TAKE_PTR(object->uid));
+	object->lost = true;
+	object->suspect = object->replaced = false;
+	if (object->resource != &KUBE_SERVICE_ACCOUNTS)
+		return;
+	for (size_t i = 0; i < ledger->anchor_count; i++)
+		memory_free(TAKE_PTR(ledger->anchors[i].terms));
+}
+
 struct ledger_anchor *ledger_anchor(const struct ledger *ledger, int64_t generation)
 {
 	for (size_t i = 0; i < ledger->anchor_count; i++)

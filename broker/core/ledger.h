@@ -33,6 +33,10 @@ struct ledger_object {
 	char *digest;         /* rights_digest() of what it was made as; NULL until known */
 	bool existing; /* a ServiceAccount that is not ours: used, never changed, never deleted */
 	bool gone;     /* deleted by us; not recorded, because deleting twice is harmless */
+	/* What a look at the member has shown. Not recorded: the next look shows it again. */
+	bool suspect;  /* a list does not show it as it was made */
+	bool replaced; /* it is gone, and another object has its name */
+	bool lost;     /* it was gone, and is to be made anew */
 };
 
 /* The member-side Secret that one token is bound to. ledger_anchor_name() derives its name. */
@@ -40,7 +44,7 @@ struct ledger_anchor {
 	int64_t generation;
 	char *uid;         /* NULL: made or not, its reply was lost */
 	char *jti;         /* NULL: no token is known */
-	char *terms;       /* request_terms() that the token was asked for with */
+	char *terms;       /* request_terms() that the token was asked for with; NULL: it is void */
 	int64_t issued_at; /* iat and exp of the token, seconds; 0 without a token */
 	int64_t expires_at;
 	int64_t rotate_at; /* the latest rotation that it carries out, seconds; 0: none */
@@ -100,6 +104,9 @@ void ledger_extend(struct ledger *ledger, const struct rights *rights);
 bool ledger_covers(const struct ledger *ledger, const struct rights *rights);
 /* Takes object INDEX, of which nothing is left on the member, off the record. */
 void ledger_remove_object(struct ledger *ledger, size_t index);
+/* Object INDEX was deleted by somebody else: it has no UID any more, and is to be made anew. Tokens
+ * end with their ServiceAccount. */
+void ledger_lose_object(struct ledger *ledger, size_t index);
 
 /* Reads a stored record; ERROR_INVALID when a field is missing. The caller's. */
 struct ledger *ledger_read(const struct json *object, struct error *err);

@@ -14,9 +14,15 @@
 #include "core/request.h"
 #include "core/rights.h"
 
+#define MANAGER_LABEL   "app.kubernetes.io/managed-by"
+#define HUB_LABEL       "credbroker.dev/hub-id"
+#define REQUEST_LABEL   "credbroker.dev/request-uid"
 #define MARK_ANNOTATION "credbroker.dev/mark"
 
-enum { UID_MAX = 128 }; /* what the ledger takes; Kubernetes' own have 36 */
+enum {
+	UID_MAX = 128,     /* what the ledger takes; Kubernetes' own have 36 */
+	MANAGER_MAX = 128, /* Kubernetes' own cap */
+};
 
 static struct json *object_new(const char *api_version, const char *kind)
 {
@@ -44,9 +50,9 @@ static struct json *add_metadata(struct json *object, const struct ledger *ledge
 	ledger_mark(ledger, kind, namespace, name, mark);
 	json_add_string(metadata, "namespace", namespace);
 	json_add_string(metadata, "name", name);
-	json_add_string(labels, "app.kubernetes.io/managed-by", "credbroker");
-	json_add_string(labels, "credbroker.dev/hub-id", ledger->hub_id);
-	json_add_string(labels, "credbroker.dev/request-uid", ledger->uid);
+	json_add_string(labels, MANAGER_LABEL, "credbroker");
+	json_add_string(labels, HUB_LABEL, ledger->hub_id);
+	json_add_string(labels, REQUEST_LABEL, ledger->uid);
 	json_add_string(annotations, "credbroker.dev/request", request_key);
 	json_add_string(annotations, "credbroker.dev/requested-name", requested_name);
 	json_add_string(annotations, MARK_ANNOTATION, mark);
@@ -180,6 +186,85 @@ bool member_object_is_intact(const struct json *intended, const struct json *liv
 			return error_set(err, ERROR_CONFLICT,
 					 "the member changed the %s of what was made", fields[i]);
 	return true;
+}
+
+char *member_objects_selector(const char *hub_id)
+{
+	struct text selector = text_with_max(HTTP_PATH_MAX);
+
+	text_appendf(&selector, MANAGER_LABEL "=credbroker," HUB_LABEL "=%s", hub_id);
+	return text_take(&selector);
+}
+
+/* What nobody else has to write. Labels and annotations that others add are theirs. */
+static const struct part {
+	const char *name;
+	const char *path[4]; /* ends with NULL */
+} parts[] = {
+	{MEMBER_OBJECT_AGGREGATION, {"aggregationRule"}}, /* would let others fill in the rules */
+	{"rules", {"rules"}},
+	{"roleRef", {"roleRef"}},
+	{"subjects", {"subjects"}},
+	{"labels", {"metadata", "labels", MANAGER_LABEL}},
+	{"labels", {"metadata", "labels", HUB_LABEL}},
+	{"labels", {"metadata", "labels", REQUEST_LABEL}},
+	{"annotations", {"metadata", "annotations", MARK_ANNOTATION}},
+};
+
+enum { PART_COUNT = sizeof(parts) / sizeof(parts[0]) };
+
+const char *member_object_difference(const struct json *intended, const struct json *live)
+{
+	for (size_t i = 0; i < PART_COUNT; i++)
+		if (!json_equal(json_find_path(intended, parts[i].path),
+				json_find_path(live, parts[i].path)))
+			return parts[i].name;
+	return NULL;
+}
+
+void member_object_digest(const struct json *object, char ret_digest[DIGEST_SHORT_SIZE])
+{
+	char *texts[PART_COUNT] = {NULL};
+	const char *fields[PART_COUNT + 1] = {NULL};
+
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		const struct json *part = json_find_path(object, parts[i].path);
+		size_t size;
+
+		texts[i] = part ? json_dump(part, &size) : NULL;
+		fields[i] = texts[i] ? texts[i] : "";
+	}
+	digest_short(fields, ret_digest);
+	for (size_t i = 0; i < PART_COUNT; i++)
+		memory_free(texts[i]);
+}
+
+/* It is printed. */
+static bool is_legal_manager(const char *name)
+{
+	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789._:/@-";
+
+	return !text_is_empty(name) && strlen(name) <= MANAGER_MAX && !name[strspn(name, legal)];
+}
+
+const char *member_object_editor(const struct json *live)
+{
+	const struct json *list = json_find(live, "metadata", "managedFields");
+	const char *editor = NULL;
+	const char *latest = "";
+
+	for (size_t i = 0; i < json_size(list); i++) {
+		const char *manager = json_find_string(json_item(list, i), "manager");
+		const char *time = json_find_string(json_item(list, i), "time");
+
+		if (!is_legal_manager(manager) || strcmp(manager, "credbroker") == 0 || !time ||
+		    strcmp(time, latest) <= 0)
+			continue;
+		editor = manager;
+		latest = time;
+	}
+	return editor;
 }
 
 struct json *member_anchor_render(const struct ledger *ledger, int64_t generation)

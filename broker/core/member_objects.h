@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <base/digest.h>
+
 struct error;
 struct json;
 struct ledger;
@@ -36,6 +38,21 @@ const char *member_object_uid(const struct json *live);
 /* ERROR_CONFLICT when the rules, roleRef or subjects of LIVE are not those of INTENDED. */
 bool member_object_is_intact(const struct json *intended, const struct json *live,
 			     struct error *err);
+
+/* What objects of the broker are listed by: those of one hub. The caller's. */
+char *member_objects_selector(const char *hub_id);
+
+/* The first part of LIVE that is not as in INTENDED, of those that make it what it is:
+ * MEMBER_OBJECT_AGGREGATION, "rules", "roleRef", "subjects", "labels" or "annotations". NULL: none.
+ * Static. */
+#define MEMBER_OBJECT_AGGREGATION "aggregationRule"
+const char *member_object_difference(const struct json *intended, const struct json *live);
+/* A digest of these parts: the same for two objects without a difference. */
+void member_object_digest(const struct json *object, char ret_digest[DIGEST_SHORT_SIZE]);
+
+/* Who, besides us, wrote LIVE last, by what the member keeps of it; NULL: nobody it knows of. No
+ * proof. Borrowed. */
+const char *member_object_editor(const struct json *live);
 
 /* The anchor Secret of GENERATION: no data, no finalizers, because with one its deletion would not
  * revoke for a minute (kube-semantics T-09). The caller's. */

@@ -16,6 +16,7 @@
 #include "core/ledger.h"
 #include "core/member_objects.h"
 #include "core/request.h"
+#include "core/restore_steps.h"
 #include "core/rights.h"
 
 static struct ledger_object *planned_object(const struct access *access)
@@ -48,7 +49,7 @@ static void call_object(struct access_steps *steps, struct access *access, enum 
 		handle);
 }
 
-static const char *conflict_reason(const struct kube_resource *resource)
+const char *member_step_conflict(const struct kube_resource *resource)
 {
 	if (resource == &KUBE_SERVICE_ACCOUNTS)
 		return "ServiceAccountConflict";
@@ -65,7 +66,7 @@ static void fail_on_conflict(struct access_steps *steps, struct access *access)
 		  "%s %s%s%s exists on the member and is not ours: it stays untouched",
 		  object->resource->kind, object->namespace ? object->namespace : "",
 		  object->namespace ? "/" : "", object->name);
-	access_steps_fail(steps, access, conflict_reason(object->resource), &err);
+	access_steps_fail(steps, access, member_step_conflict(object->resource), &err);
 }
 
 static void fail_to_create(struct access_steps *steps, struct access *access,
@@ -138,12 +139,16 @@ static void learn_object(struct access_steps *steps, struct access *access, cons
 		intended = member_object_render(access->ledger, (size_t)access->plan.index,
 						access->rights);
 		if (!member_object_is_intact(intended, live, &err)) {
-			access_steps_fail(steps, access, conflict_reason(object->resource), &err);
+			access_steps_fail(steps, access, member_step_conflict(object->resource),
+					  &err);
 			return;
 		}
 	}
 	note_object(access, object, uid);
 	note_digest(access, object);
+	if (object->lost)
+		restore_step_tell_made(steps, access, object);
+	object->lost = false;
 	access_steps_succeed(steps, access);
 }
 
@@ -391,10 +396,8 @@ static bool is_not_the_one(const struct kube_reply *reply)
 static void object_applied(struct access_steps *steps, struct access *access,
 			   const struct kube_reply *reply)
 {
-	struct ledger_object *object = planned_object(access);
-
 	if (is_not_the_one(reply)) {
-		memory_free(TAKE_PTR(object->uid));
+		access_lose_object(access, (size_t)access->plan.index);
 		access_steps_succeed(steps, access);
 	} else if (reply->err) {
 		fail_to_create(steps, access, reply);

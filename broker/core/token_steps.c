@@ -200,8 +200,7 @@ static void identity_read(struct access_steps *steps, struct access *access,
 		return;
 	}
 	if (reply->kube.reason == KUBE_REASON_NOT_FOUND) {
-		memory_free(TAKE_PTR(account->uid)); /* gone: it is made anew */
-		access->ledger_saved = false;
+		access_lose_object(access, 0);
 	} else if (!reply->err && !text_same(uid, account->uid)) {
 		error_set(&err, ERROR_CONFLICT, "ServiceAccount %s/%s was replaced on the member",
 			  account->namespace, account->name);

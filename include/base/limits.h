@@ -5,7 +5,7 @@
 enum {
 	JSON_DEPTH_MAX = 64,     /* managedFields of a custom resource nest 20 deep */
 	HTTP_BODY_MAX = 4 << 20, /* the largest object (3 MiB) fits; lists take smaller pages */
-	HTTP_MEMBER_BODY_MAX = 256 << 10, /* members are asked for single small objects only */
+	HTTP_MEMBER_BODY_MAX = 256 << 10, /* single small objects, and pages of them */
 	HTTP_HEADERS_MAX = 64 << 10,      /* kube-apiserver sends under 2 KiB */
 	HTTP_PATH_MAX = 4096,             /* a path segment is at most 253 characters */
 	WATCH_EVENT_MAX = 8 << 20,        /* kube-apiserver takes objects of up to 3 MiB */
@@ -16,9 +16,11 @@ enum {
 	YAML_NODES_MAX = 10000,
 	MANIFESTS_MAX = 8 << 20,       /* a file with some thousand policies */
 	MANIFESTS_NODES_MAX = 1000000, /* what it may hold; about 100 bytes each */
-	TOKEN_MAX = 16 << 10,         /* kube-apiserver's tokens are about 1 KiB */
-	CA_PEM_MAX = 64 << 10,        /* about 16 certificates */
-	LIST_PAGE_SIZE = 500,         /* client-go's page */
+	TOKEN_MAX = 16 << 10,          /* kube-apiserver's tokens are about 1 KiB */
+	CA_PEM_MAX = 64 << 10,         /* about 16 certificates */
+	LIST_PAGE_SIZE = 500,          /* client-go's page */
+	MEMBER_PAGE_SIZE = 100,        /* of objects of 2 KiB, which fit HTTP_MEMBER_BODY_MAX */
+	MEMBER_PAGES_MAX = 1000,       /* of one list: a member that never ends wastes its own time */
 	CONDITION_MESSAGE_MAX = 1024, /* Kubernetes takes 32768; people read a line */
 	REQUEST_RULES_MAX = 64 << 10, /* so that what a member echoes fits into its body cap */
 	REQUEST_TEMPLATES_MAX = 16,   /* the CRD's */

@@ -229,6 +229,20 @@ static const struct row keeping[] = {
 	 ACCESS_OPEN_LEDGER, -1, "OpeningLedger", NEVER},
 	{"an identity that was taken away is made again", ISSUED, "object_missing=0",
 	 ACCESS_CREATE_OBJECT, 0, "SettingUpAccess", NEVER},
+	{"what was edited on the member is put back before the renewal", ISSUED,
+	 "object_suspect=2 renew_at_ms=-1", ACCESS_RESTORE_OBJECT, 2, "RestoringAccess", NEVER},
+	{"also where the credential cannot be delivered", ISSUED,
+	 "object_suspect=1 destination=closed", ACCESS_RESTORE_OBJECT, 1, "RestoringAccess", NEVER},
+	{"not on another member", ISSUED, "object_suspect=2 member_is_recorded_one=0",
+	 ACCESS_REPORT, -1, "MemberChanged", NOW + 61000},
+	{"nor before it is on record again", ISSUED, "object_suspect=2 ledger_stored=0",
+	 ACCESS_OPEN_LEDGER, -1, "OpeningLedger", NEVER},
+	{"a failed one waits for its time", ISSUED, "object_suspect=2 retry_at_ms=+500",
+	 ACCESS_REPORT, -1, "Retrying", NOW + 500},
+	{"nothing is minted for an identity that was replaced", ISSUED,
+	 "identity_replaced=1 renew_at_ms=-1", ACCESS_REPORT, -1, "ServiceAccountReplaced", NEVER},
+	{"but it is looked at when it is time", ISSUED, "identity_replaced=1 object_suspect=0",
+	 ACCESS_RESTORE_OBJECT, 0, "RestoringAccess", NEVER},
 	{"a failure waits for its time", ISSUED, "renew_at_ms=-1 retry_at_ms=+500", ACCESS_REPORT,
 	 -1, "Retrying", NOW + 500},
 	{"a failure whose time has come is over", ISSUED, "renew_at_ms=-1 retry_at_ms=+0",
@@ -369,6 +383,8 @@ static const struct row ending[] = {
 	{"an invalid request that was guarded is looked for on record, too", ISSUED,
 	 NOTHING "request_valid=0 request_allowed=0 ledger_exists=0 credential_delivered=0",
 	 ACCESS_LOOK_FOR_LEDGER, -1, "LookingForLedger", NEVER},
+	{"what is suspect goes like everything else", ENDING, "object_suspect=1",
+	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
 	{"a token in hand is not delivered any more", ENDING, "token_in_hand=1 token_proved=1",
 	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
 };
@@ -638,8 +654,9 @@ static void access_plan_next__undoes_a_request_deleted_after_each_step(void **st
 static bool is_on_member(enum access_step step)
 {
 	return step == ACCESS_CREATE_OBJECT || step == ACCESS_CREATE_ANCHOR ||
-	       step == ACCESS_APPLY_OBJECT || step == ACCESS_MINT || step == ACCESS_PROVE ||
-	       step == ACCESS_DELETE_ANCHOR || step == ACCESS_DELETE_OBJECT;
+	       step == ACCESS_APPLY_OBJECT || step == ACCESS_RESTORE_OBJECT ||
+	       step == ACCESS_MINT || step == ACCESS_PROVE || step == ACCESS_DELETE_ANCHOR ||
+	       step == ACCESS_DELETE_OBJECT;
 }
 
 static bool is_for_the_living(enum access_step step)
@@ -648,9 +665,9 @@ static bool is_for_the_living(enum access_step step)
 	       step == ACCESS_CHECK_DESTINATION || step == ACCESS_READ_DELIVERY ||
 	       step == ACCESS_OPEN_LEDGER || step == ACCESS_SAVE_LEDGER ||
 	       step == ACCESS_CREATE_OBJECT || step == ACCESS_RESERVE_ANCHOR ||
-	       step == ACCESS_APPLY_OBJECT || step == ACCESS_AMEND_LEDGER ||
-	       step == ACCESS_CREATE_ANCHOR || step == ACCESS_MINT || step == ACCESS_PROVE ||
-	       step == ACCESS_DELIVER;
+	       step == ACCESS_APPLY_OBJECT || step == ACCESS_RESTORE_OBJECT ||
+	       step == ACCESS_AMEND_LEDGER || step == ACCESS_CREATE_ANCHOR || step == ACCESS_MINT ||
+	       step == ACCESS_PROVE || step == ACCESS_DELIVER;
 }
 
 static bool is_for_the_ending(enum access_step step)
@@ -711,6 +728,8 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 		return "a member is called only when it is there and the one on record";
 	if (makes && (!f->ledger_stored || !f->intent_saved))
 		return "record before effect";
+	if (p->step == ACCESS_RESTORE_OBJECT && (!f->ledger_stored || !f->request_allowed))
+		return "what is put back is on record, and allowed";
 	if (makes && (!f->finalizer_present || !f->request_valid || !f->request_allowed))
 		return "nothing is made without right and finalizer";
 	if (makes && !f->admission_proven && !f->spec_admitted)
@@ -737,10 +756,19 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 static bool is_woken_by_a_change(const char *reason)
 {
 	static const char *const woken[] = {
-		"InvalidRequest",         "TemplateNotAllowed",   "AdmissionNotProven",
-		"ClusterProfileNotFound", "MemberAccessNotFound", "MemberAccessConflict",
-		"MemberAccessRefused",    "MemberConnecting",     "MemberUnreachable",
-		"MemberChanged",          "RevocationPending",    "Revoked",
+		"InvalidRequest",
+		"TemplateNotAllowed",
+		"AdmissionNotProven",
+		"ClusterProfileNotFound",
+		"MemberAccessNotFound",
+		"MemberAccessConflict",
+		"MemberAccessRefused",
+		"MemberConnecting",
+		"MemberUnreachable",
+		"MemberChanged",
+		"ServiceAccountReplaced", /* by the next look at the member */
+		"RevocationPending",
+		"Revoked",
 	};
 
 	for (size_t i = 0; i < sizeof(woken) / sizeof(woken[0]); i++)
@@ -769,7 +797,8 @@ static const char *wrong_about_waiting(const struct access_facts *f, const struc
 static const char *wrong_about_form(const struct access_facts *f, const struct access_plan *p)
 {
 	bool has_index = p->step == ACCESS_CREATE_OBJECT || p->step == ACCESS_DELETE_OBJECT ||
-			 p->step == ACCESS_APPLY_OBJECT || p->step == ACCESS_DELETE_ANCHOR;
+			 p->step == ACCESS_APPLY_OBJECT || p->step == ACCESS_RESTORE_OBJECT ||
+			 p->step == ACCESS_DELETE_ANCHOR;
 
 	if (has_index != (p->index != FACT_NONE))
 		return "an index for the steps that say so";
@@ -777,6 +806,8 @@ static const char *wrong_about_form(const struct access_facts *f, const struct a
 		return "what is missing is made";
 	if (p->step == ACCESS_APPLY_OBJECT && p->index != f->object_changed)
 		return "the role that changed is applied";
+	if (p->step == ACCESS_RESTORE_OBJECT && p->index != f->object_suspect)
+		return "what is suspect is looked at";
 	if (p->step == ACCESS_DELETE_OBJECT && p->index != f->object_standing &&
 	    p->index != f->object_surplus)
 		return "what stands is deleted";

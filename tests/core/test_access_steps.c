@@ -321,7 +321,8 @@ static void prepare_for_any_step(void)
 static void play(enum access_step step, const struct reply *first, const struct reply *then)
 {
 	bool has_index = step == ACCESS_CREATE_OBJECT || step == ACCESS_DELETE_OBJECT ||
-			 step == ACCESS_DELETE_ANCHOR || step == ACCESS_APPLY_OBJECT;
+			 step == ACCESS_DELETE_ANCHOR || step == ACCESS_APPLY_OBJECT ||
+			 step == ACCESS_RESTORE_OBJECT;
 
 	prepare_for_any_step();
 	start(step, has_index ? 0 : FACT_NONE);

@@ -121,6 +121,23 @@ static void access_view_facts__hasten_a_rotation(void **state)
 	assert_int_equal(facts().renew_at_ms, NOW + 1000);
 }
 
+static void access_view_facts__tell_what_a_look_at_the_member_has_shown(void **state)
+{
+	struct ledger_object *objects = access->ledger->objects;
+
+	(void)state;
+	assert_int_equal(facts().object_suspect, FACT_NONE);
+	assert_false(facts().identity_replaced);
+	objects[1].suspect = objects[3].suspect = true;
+	assert_int_equal(facts().object_suspect, 1);
+	memory_free(TAKE_PTR(objects[1].uid)); /* it is made anyway */
+	assert_int_equal(facts().object_suspect, 3);
+	objects[1].replaced = true;
+	assert_false(facts().identity_replaced);
+	objects[0].replaced = true;
+	assert_true(facts().identity_replaced);
+}
+
 static void access_view_facts__of_a_new_request(void **state)
 {
 	struct access *fresh = access_new("request-1", "team-a/reader");
@@ -492,6 +509,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(access_view_facts__of_an_issued_request),
+		TEST(access_view_facts__tell_what_a_look_at_the_member_has_shown),
 		TEST(access_view_facts__of_a_new_request),
 		TEST(access_view_facts__hasten_a_rotation),
 		TEST(access_view_facts__of_a_request_that_is_not_there),

@@ -493,6 +493,24 @@ static void ledger_remove_object__keeps_the_others_in_order(void **state)
 	ledger_free(ledger);
 }
 
+static void ledger_lose_object__voids_the_tokens_of_a_lost_identity(void **state)
+{
+	struct ledger *ledger = full_ledger();
+
+	(void)state;
+	ledger->objects[1].suspect = ledger->objects[1].replaced = true;
+	ledger_lose_object(ledger, 1);
+	assert_null(ledger->objects[1].uid);
+	assert_true(ledger->objects[1].lost);
+	assert_false(ledger->objects[1].suspect || ledger->objects[1].replaced);
+	assert_non_null(ledger->anchors[0].terms);
+	ledger_lose_object(ledger, 0);
+	for (size_t i = 0; i < ledger->anchor_count; i++)
+		assert_null(ledger->anchors[i].terms);
+	assert_true(ledger_has_token(ledger)); /* its anchor is still to be deleted */
+	ledger_free(ledger);
+}
+
 static void ledger_read__reads_back_policy_and_digests(void **state)
 {
 	struct ledger *ledger = new_ledger("{}");
@@ -537,6 +555,7 @@ int main(void)
 		cmocka_unit_test(ledger_extend__adds_what_is_not_on_record),
 		cmocka_unit_test(ledger_extend__keeps_what_is_made_and_adds_behind_it),
 		cmocka_unit_test(ledger_remove_object__keeps_the_others_in_order),
+		cmocka_unit_test(ledger_lose_object__voids_the_tokens_of_a_lost_identity),
 		cmocka_unit_test(ledger_read__reads_back_policy_and_digests),
 		cmocka_unit_test(ledger_free__takes_nothing),
 	};

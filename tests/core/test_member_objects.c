@@ -314,6 +314,91 @@ static void member_object_uid__is_one_that_the_ledger_can_hold(void **state)
 	assert_null(member_object_uid(NULL));
 }
 
+static void assert_difference(size_t index, const char *changes, const char *difference)
+{
+	cleanup_json struct json *intended = member_object_render(ledger, index, rights);
+	cleanup_json struct json *patch = json_pattern_parse(changes);
+	cleanup_json struct json *live = json_pattern_merge(intended, patch);
+	char wanted[DIGEST_SHORT_SIZE];
+	char digest[DIGEST_SHORT_SIZE];
+
+	if (!text_same(member_object_difference(intended, live), difference))
+		fail_msg("%s: %s", changes, member_object_difference(intended, live));
+	member_object_digest(intended, wanted);
+	member_object_digest(live, digest);
+	assert_int_equal(strcmp(wanted, digest) == 0, difference == NULL);
+}
+
+static void member_object_difference__is_what_makes_it_ours_and_what_it_gives(void **state)
+{
+	(void)state;
+	assert_difference(ROLE, "{'rules':[{'apiGroups':['*'],'verbs':['*']}]}", "rules");
+	assert_difference(ROLE, "{'rules':null}", "rules");
+	assert_difference(CLUSTER_ROLE, "{'aggregationRule':{'clusterRoleSelectors':[]}}",
+			  "aggregationRule");
+	assert_difference(ROLE_BINDING, "{'subjects':[]}", "subjects");
+	assert_difference(ROLE_BINDING, "{'roleRef':{'name':'admin'}}", "roleRef");
+	assert_difference(ACCOUNT, "{'metadata':{'labels':null}}", "labels");
+	assert_difference(ACCOUNT, "{'metadata':{'labels':{'app.kubernetes.io/managed-by':'me'}}}",
+			  "labels");
+	assert_difference(ROLE, "{'metadata':{'labels':{'credbroker.dev/hub-id':'hub-2'}}}",
+			  "labels");
+	assert_difference(ROLE, "{'metadata':{'labels':{'credbroker.dev/request-uid':null}}}",
+			  "labels");
+	assert_difference(ROLE, "{'metadata':{'annotations':{'credbroker.dev/mark':'x'}}}",
+			  "annotations");
+}
+
+static void member_object_difference__leaves_to_others_what_is_theirs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OBJECTS; i++)
+		assert_difference(i,
+				  "{'metadata':{'uid':'1','resourceVersion':'7','labels':{'a':'b'},"
+				  "'annotations':{'a':'b','credbroker.dev/request':null},"
+				  "'ownerReferences':[{}],'managedFields':[{}],'finalizers':['a']},"
+				  "'automountServiceAccountToken':true,'secrets':[{'name':'a'}]}",
+				  NULL);
+}
+
+static void assert_editor(const char *managed_fields, const char *editor)
+{
+	cleanup_json struct json *list = json_pattern_parse(managed_fields);
+	cleanup_json struct json *live = json_object_new();
+
+	json_add_copy(json_add_object(live, "metadata"), "managedFields", list);
+	if (!text_same(member_object_editor(live), editor))
+		fail_msg("%s: %s", managed_fields, member_object_editor(live));
+}
+
+static void member_object_editor__is_the_last_one_but_us(void **state)
+{
+	(void)state;
+	assert_editor("[]", NULL);
+	assert_editor("7", NULL);
+	assert_editor("[{'manager':'credbroker','time':'2026-03-01T12:00:00Z'}]", NULL);
+	assert_editor("[{'manager':'kubectl-edit','time':'2026-03-01T12:00:00Z'},"
+		      "{'manager':'argocd','time':'2026-03-01T13:00:00Z'},"
+		      "{'manager':'credbroker','time':'2026-03-01T14:00:00Z'}]",
+		      "argocd");
+	assert_editor("[{'manager':'argocd','time':'2026-03-01T13:00:00Z'},"
+		      "{'manager':'kubectl-edit','time':'2026-03-01T12:00:00Z'}]",
+		      "argocd");
+	assert_editor("[{'manager':'two words','time':'2026-03-01T13:00:00Z'}]", NULL);
+	assert_editor("[{'manager':'a\\nb','time':'2026-03-01T13:00:00Z'}]", NULL);
+	assert_editor("[{'manager':'','time':'2026-03-01T13:00:00Z'}]", NULL);
+	assert_editor("[{'manager':'kubectl','time':7},{'manager':7},{},7]", NULL);
+}
+
+static void member_objects_selector__is_for_one_hub(void **state)
+{
+	cleanup_free char *selector = member_objects_selector("hub-1");
+
+	(void)state;
+	assert_string_equal(selector,
+			    "app.kubernetes.io/managed-by=credbroker,credbroker.dev/hub-id=hub-1");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -329,6 +414,10 @@ int main(void)
 		TEST(member_object_is_ours__takes_no_mark_of_another_object),
 		TEST(member_object_uid__is_one_that_the_ledger_can_hold),
 		TEST(member_object_is_intact__compares_what_gives_rights),
+		TEST(member_object_difference__is_what_makes_it_ours_and_what_it_gives),
+		TEST(member_object_difference__leaves_to_others_what_is_theirs),
+		TEST(member_object_editor__is_the_last_one_but_us),
+		TEST(member_objects_selector__is_for_one_hub),
 		TEST(member_anchor_render__holds_nothing),
 		TEST(member_token_request_render__binds_to_anchor_and_identity_by_uid),
 		TEST(member_username__is_the_one_that_tokens_carry),

@@ -406,7 +406,7 @@ def beyond_the_broker():
     yield "deployments", {"clusterRoles": inline(rule(["apps"], ["deployments"], "get"))}
     yield "other-verb", {"clusterRoles": inline(rule(["batch"], ["jobs"], "patch"))}
     yield "in-kube-system", {"clusterRoles": [], "roles": [role("kube-system", SECRETS)]}
-    yield "change-bindings", {"clusterRoles": inline(rule(RBAC, ["rolebindings"], "patch"))}
+    yield "change-bindings", {"clusterRoles": inline(rule(RBAC, ["rolebindings"], "update"))}
     for number, (case, (_, wanted)) in enumerate(DANGERS.items()):
         if case not in BROKER_MAY:
             yield f"danger-{number}", {"clusterRoles": inline(JOBS, wanted)}

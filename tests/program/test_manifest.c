@@ -127,8 +127,8 @@ static void manifest_print_member__gives_these_rights_and_no_others(void **state
 		"ServiceAccount broker-system/broker\n"
 		"ClusterRole /credbroker-member\n"
 		"  namespaces get kube-system\n" RBAC
-		"roles,rolebindings,clusterroles,clusterrolebindings get,create,delete \n" RBAC
-		"roles,clusterroles patch \n" RBAC "clusterroles bind view\n" RBAC
+		"roles,rolebindings,clusterroles,clusterrolebindings "
+		"get,list,create,patch,delete \n" RBAC "clusterroles bind view\n" RBAC
 		"clusterroles bind system:node-reader\n"
 		"ClusterRoleBinding /credbroker-member: ClusterRole credbroker-member "
 		"to broker-system/broker\n"
@@ -140,13 +140,13 @@ static void manifest_print_member__gives_these_rights_and_no_others(void **state
 		"RoleBinding apps/credbroker-may-bind:pod-reader: Role "
 		"credbroker-may-bind:pod-reader to broker-system/broker\n"
 		"Role ids-a/credbroker-identities\n"
-		"  serviceaccounts get,create,delete \n"
+		"  serviceaccounts get,list,create,patch,delete \n"
 		"  serviceaccounts/token create \n"
 		"  secrets create,delete \n"
 		"RoleBinding ids-a/credbroker-identities: Role credbroker-identities "
 		"to broker-system/broker\n"
 		"Role ids-b/credbroker-identities\n"
-		"  serviceaccounts get,create,delete \n"
+		"  serviceaccounts get,list,create,patch,delete \n"
 		"  serviceaccounts/token create \n"
 		"  secrets create,delete \n"
 		"RoleBinding ids-b/credbroker-identities: Role credbroker-identities "

@@ -89,6 +89,19 @@ static const struct refusal refusals[] = {
 	 "--service-account-directory: \"var\" is no absolute path"},
 	{CONTROLLER_FLAGS, "--hub-id Hub",
 	 "--hub-id: \"Hub\" is no hub id: lower-case letters, digits and '-', at most 40"},
+	{CONTROLLER_FLAGS, "--member-check-interval 10",
+	 "--member-check-interval: \"10\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--member-check-interval m",
+	 "--member-check-interval: \"m\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--member-check-interval 0s",
+	 "--member-check-interval: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--member-check-interval 25h",
+	 "--member-check-interval: \"25h\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--member-check-interval 99999999999999999999s",
+	 "--member-check-interval: \"99999999999999999999s\" is no time from 1s to 24h, "
+	 "such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--member-check-interval 10ms",
+	 "--member-check-interval: \"10ms\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--debug=yes", "--debug takes no value"},
 	{CONTROLLER_FLAGS, "--debug yes", "unknown argument yes"},
 	{CONTROLLER_FLAGS, "--debug=", "--debug takes no value"},
@@ -168,6 +181,27 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	assert_string_equal(options.identity_namespace, "ids");
 	assert_string_equal(options.profile_namespace, "fleet");
 	assert_true(options.allow_loopback_members && options.debug);
+}
+
+static void options_parse__reads_times_with_their_unit(void **state)
+{
+	static const struct {
+		const char *line;
+		int64_t ms;
+	} rows[] = {
+		{"--member-check-interval 1s", 1000},
+		{"--member-check-interval 90s", 90000},
+		{"--member-check-interval=10m", 600000},
+		{"--member-check-interval 24h", 86400000},
+	};
+	struct options options;
+	struct error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(parse(CONTROLLER_FLAGS, rows[i].line, &options, &err));
+		assert_int_equal(options.member_check_interval_ms, rows[i].ms);
+	}
 }
 
 static void options_parse__takes_repeatable_flags_in_order(void **state)
@@ -289,6 +323,7 @@ int main(void)
 		cmocka_unit_test(options_parse__says_which_flag_is_wrong_and_what_is_expected),
 		cmocka_unit_test(options_parse__cuts_what_it_repeats),
 		cmocka_unit_test(options_parse__takes_every_flag_of_the_controller),
+		cmocka_unit_test(options_parse__reads_times_with_their_unit),
 		cmocka_unit_test(options_parse__takes_repeatable_flags_in_order),
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),
 		cmocka_unit_test(options_parse__leaves_alone_what_is_not_given),

@@ -56,6 +56,8 @@ static const struct field fields[] = {
 	FIELD(identity_taken, KIND_BOOL),
 	FIELD(object_surplus, KIND_INDEX),
 	FIELD(object_changed, KIND_INDEX),
+	FIELD(object_suspect, KIND_INDEX),
+	FIELD(identity_replaced, KIND_BOOL),
 	FIELD(record_outdated, KIND_BOOL),
 	FIELD(revoking, KIND_BOOL),
 	FIELD(undo_failed, KIND_BOOL),
@@ -220,6 +222,7 @@ struct access_facts sample_facts_new(const char *changes)
 			.anchor_superseded = FACT_NONE,
 			.object_surplus = FACT_NONE,
 			.object_changed = FACT_NONE,
+			.object_suspect = FACT_NONE,
 		},
 		changes);
 }
@@ -273,8 +276,8 @@ static void drop_ledger(struct access_facts *facts)
 	facts->ledger_stored = facts->ledger_saved = facts->intent_saved = false;
 	facts->object_missing = facts->object_standing = FACT_NONE;
 	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
-	facts->object_surplus = facts->object_changed = FACT_NONE;
-	facts->record_outdated = facts->revoking = false;
+	facts->object_surplus = facts->object_changed = facts->object_suspect = FACT_NONE;
+	facts->record_outdated = facts->revoking = facts->identity_replaced = false;
 	facts->secret_standing = facts->anchor_spent = facts->anchor_made = false;
 	facts->token_in_hand = facts->credential_delivered = false;
 	facts->member_is_recorded_one = true;

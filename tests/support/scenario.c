@@ -527,6 +527,14 @@ static void step_restart(struct scenario *scenario, const struct json *step)
 	stage_restart(scenario->stage);
 }
 
+static void step_look(struct scenario *scenario, const struct json *step)
+{
+	scenario->stage->settings.member_check_interval_ms =
+		milliseconds(scenario, json_find(step, "look at members every"));
+	stage_restart(scenario->stage);
+	stage_begin(scenario->stage);
+}
+
 static void step_begin(struct scenario *scenario, const struct json *step)
 {
 	(void)step;
@@ -627,6 +635,7 @@ static const struct kind {
 	{"restart", step_restart, ""},
 	{"begin", step_begin, ""},
 	{"admission", step_admission, ""},
+	{"look at members every", step_look, ""},
 	{"policy", step_policy, ""},
 	{"policy gone", step_policy_gone, ""},
 	{"template", step_template, ""},
