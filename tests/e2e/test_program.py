@@ -248,8 +248,8 @@ def test_missing_rights_to_watch_are_in_the_log(fleet):
         fleet.hub_token = token
     watched = {"authtokenrequests", "clusterprofiles", "namespaces", "accesspolicies",
                "rbactemplates", "issuedcredentials", "secrets"}
-    eventually(lambda: {line["resource"] for line in broker.log()
-                        if "Forbidden" in line.get("error", "")} == watched,
+    eventually(lambda: {line["resource"] for line in broker.log() if "resource" in line
+                        and "Forbidden" in line.get("error", "")} == watched,
                what="each resource is named")
     assert broker.process.poll() is None
     assert all(line["message"] != "ready" for line in broker.log())
@@ -533,6 +533,7 @@ def test_it_waits_for_the_crds_and_goes_on_when_they_come(fleet):
     begun = time.monotonic()
     broker.wait_ready()
     print(f"ready {time.monotonic() - begun:.1f} s after the CRDs were there")
+    fleet.wait_for_admission()
     fleet.request("after-all", "nowhere", targetClusterProfile=TARGET)
     fleet.wait_reason("after-all", "ClusterProfileNotFound")
     broker.stop()

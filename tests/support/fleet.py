@@ -245,13 +245,14 @@ class Fleet:
         self.hub_token = self.hub.token("credbroker", OWN)
 
     def wait_for_admission(self):
-        """Policies take effect a moment after they were applied."""
+        """Policies take effect a moment after they were applied; for a kind that is new to the API
+        server, half a minute may pass, in which it answers 503."""
         stamped = {"apiVersion": API_MULTICLUSTER, "kind": "AuthTokenRequest",
                    "metadata": {"generateName": "asked-"},
                    "spec": {"targetClusterProfile": {"name": "none"}, "serviceAccountName": "none"}}
         eventually(lambda: "requester" in self.hub_api.call(
-            "POST", path("authtokenrequests", OWN) + "?dryRun=All", stamped).body["spec"],
-            what="the API server stamps requests")
+            "POST", path("authtokenrequests", OWN) + "?dryRun=All", stamped).body.get(
+                "spec", {}), seconds=120, what="the API server stamps requests")
 
     def open_namespace(self, *namespaces):
         """Lets the broker deliver to namespaces of the hub."""
