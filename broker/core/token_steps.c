@@ -99,7 +99,7 @@ void token_step_create_anchor(struct access_steps *steps, struct access *access)
 static void anchor_deleted(struct access_steps *steps, struct access *access,
 			   const struct kube_reply *reply)
 {
-	bool replaced = reply->err && reply->err->kind == ERROR_CONFLICT;
+	bool replaced = reply->kube.reason == KUBE_REASON_CONFLICT; /* another UID has the name */
 
 	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND && !replaced) {
 		access_steps_fail(steps, access, "RevocationFailed", reply->err);
