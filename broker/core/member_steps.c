@@ -327,6 +327,7 @@ static void object_applied(struct access_steps *steps, struct access *access,
 
 	if (is_not_the_one(reply)) {
 		memory_free(TAKE_PTR(object->uid));
+		access->ledger_saved = access->intent_saved = false;
 		access_steps_succeed(steps, access);
 	} else if (reply->err) {
 		fail_to_create(steps, access, reply);

@@ -195,7 +195,7 @@ static void identity_read(struct access_steps *steps, struct access *access,
 
 	if (reply->kube.reason == KUBE_REASON_NOT_FOUND) {
 		memory_free(TAKE_PTR(account->uid)); /* gone: it is made anew */
-		access->ledger_saved = false;
+		access->ledger_saved = access->intent_saved = false;
 	} else if (!reply->err && !text_same(uid, account->uid)) {
 		error_set(&err, ERROR_CONFLICT, "ServiceAccount %s/%s was replaced on the member",
 			  account->namespace, account->name);
