@@ -56,6 +56,7 @@ void access_start_over(struct access *access)
 	access->ledger_saved = true;
 	access->intent_saved = true;
 	access->secret_gone = false;
+	access->secret_suspected = false;
 	access->delivery = DELIVERY_UNKNOWN;
 	access->delivery_generation = 0;
 	access->renew_at_ms = 0;

@@ -74,10 +74,11 @@ struct access {
 	int64_t delivery_generation;    /* of the anchor whose token it held when last known */
 	char *delivery_uid;             /* of the Secret, as read or written last */
 	char *delivery_version;
-	bool ledger_absent; /* a live read found none, or we deleted it */
-	bool ending;        /* as the last pass saw it */
-	bool rests;         /* ... it has all it asked for */
-	bool secret_gone;   /* withdrawn, or seen to be absent or foreign while ending */
+	bool ledger_absent;    /* a live read found none, or we deleted it */
+	bool ending;           /* as the last pass saw it */
+	bool rests;            /* ... it has all it asked for */
+	bool secret_suspected; /* an anchor that is gone had a token, which a Secret may hold */
+	bool secret_gone;      /* withdrawn, or seen to be absent or foreign while ending */
 
 	int64_t renew_at_ms;      /* monotonic; of the delivered token */
 	int64_t next_mint_at_ms;  /* monotonic; a minute after the last one */

@@ -128,7 +128,8 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	facts->anchor_superseded =
 		first_superseded(access, access->overlap_until_ms <= view->now_ms);
 	facts->secret_standing =
-		!access->secret_gone && (ledger->secret.uid || ledger_has_token(ledger));
+		!access->secret_gone &&
+		(ledger->secret.uid || access->secret_suspected || ledger_has_token(ledger));
 }
 
 /* The calendar may be set while we wait: what is due is asked again at each pass. */

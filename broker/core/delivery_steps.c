@@ -251,11 +251,15 @@ void delivery_step_write(struct access_steps *steps, struct access *access)
 }
 
 /* Where we have no rights any more, as in a namespace that is being deleted, the Secret goes with
- * the request that owns it: the garbage collector sees to that. */
-static bool is_out_of_reach(const struct kube_reply *reply)
+ * the request that owns it: the garbage collector sees to that. Not while the request stays. */
+static bool is_out_of_reach(const struct access_steps *steps, const struct access *access,
+			    const struct kube_reply *reply)
 {
+	const struct request *request = access_steps_request(steps, access);
+	bool owner_stays = request && !request->deleting;
+
 	return reply->kube.reason == KUBE_REASON_NOT_FOUND ||
-	       reply->kube.reason == KUBE_REASON_FORBIDDEN;
+	       (reply->kube.reason == KUBE_REASON_FORBIDDEN && !owner_stays);
 }
 
 static void withdrawn(struct access_steps *steps, struct access *access,
@@ -263,7 +267,7 @@ static void withdrawn(struct access_steps *steps, struct access *access,
 {
 	bool replaced = reply->kube.reason == KUBE_REASON_CONFLICT; /* another UID has the name */
 
-	if (reply->err && !is_out_of_reach(reply) && !replaced) {
+	if (reply->err && !is_out_of_reach(steps, access, reply) && !replaced) {
 		access_steps_fail(steps, access, "WithdrawalFailed", reply->err);
 		return;
 	}
@@ -278,7 +282,7 @@ static void withdrawal_looked(struct access_steps *steps, struct access *access,
 	const char *uid = json_find_string(reply->object, "metadata", "uid");
 	cleanup_json struct json *options = kube_delete_options(uid, NULL);
 
-	if (reply->err && !is_out_of_reach(reply)) {
+	if (reply->err && !is_out_of_reach(steps, access, reply)) {
 		access_steps_fail(steps, access, "WithdrawalFailed", reply->err);
 		return;
 	}

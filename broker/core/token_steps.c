@@ -99,14 +99,16 @@ void token_step_create_anchor(struct access_steps *steps, struct access *access)
 static void anchor_deleted(struct access_steps *steps, struct access *access,
 			   const struct kube_reply *reply)
 {
-	bool replaced = reply->err && reply->err->kind == ERROR_CONFLICT;
+	bool replaced = reply->kube.reason == KUBE_REASON_CONFLICT; /* another UID has the name */
+	const struct ledger_anchor *anchor = &access->ledger->anchors[access->plan.index];
 
 	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND && !replaced) {
 		access_steps_fail(steps, access, "RevocationFailed", reply->err);
 		return;
 	}
-	ledger_remove_anchor(access->ledger,
-			     access->ledger->anchors[access->plan.index].generation);
+	if (anchor->jti && access->ending)
+		access->secret_suspected = true; /* it may have been delivered off the record */
+	ledger_remove_anchor(access->ledger, anchor->generation);
 	access->ledger_saved = false;
 	access_steps_succeed(steps, access);
 }

@@ -1,0 +1,18 @@
+/* dice.h - numbers that depend on a seed alone. */
+#ifndef SIMULATION_DICE_H
+#define SIMULATION_DICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dice {
+	uint64_t state;
+};
+
+struct dice dice_of(uint64_t seed);
+/* From LOW to HIGH, both included. */
+int64_t dice_between(struct dice *dice, int64_t low, int64_t high);
+/* True in so many of a hundred cases. */
+bool dice_hits(struct dice *dice, int percent);
+
+#endif
