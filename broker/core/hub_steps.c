@@ -133,6 +133,29 @@ void hub_step_remove_finalizer(struct access_steps *steps, struct access *access
 
 static const char *const destination_verbs[] = {"get", "create", "patch", "delete"};
 
+static void end_step(struct access_steps *steps, struct access *access,
+		     const struct kube_reply *reply)
+{
+	if (reply && reply->err)
+		access_steps_fail(steps, access, "HubUnavailable", reply->err);
+	else
+		access_steps_succeed(steps, access);
+}
+
+/* It ends in the same way for all who waited. REPLY may be NULL. */
+static void end_question(struct access_steps *steps, struct access *access,
+			 const struct kube_reply *reply)
+{
+	cleanup_free char *namespace = NULL;
+	const char *name;
+	struct access *waiting;
+
+	split_key(access, &namespace, &name);
+	end_step(steps, access, reply);
+	while ((waiting = destinations_end_question(steps->destinations, namespace)) != NULL)
+		end_step(steps, waiting, reply);
+}
+
 static void ask_destination(struct access_steps *steps, struct access *access);
 
 static void destination_answered(struct access_steps *steps, struct access *access,
@@ -142,18 +165,14 @@ static void destination_answered(struct access_steps *steps, struct access *acce
 	bool allowed = json_is_true(json_find(reply->object, "status", "allowed"));
 	size_t count = sizeof(destination_verbs) / sizeof(destination_verbs[0]);
 
-	if (reply->err) {
-		access_steps_fail(steps, access, "HubUnavailable", reply->err);
-		return;
-	}
-	if (request && allowed && ++access->chain < count) {
+	if (!reply->err && request && allowed && ++access->chain < count) {
 		ask_destination(steps, access);
 		return;
 	}
-	if (request)
+	if (!reply->err && request)
 		destinations_learn(steps->destinations, request->namespace, allowed,
 				   clock_monotonic_ms(steps->clock));
-	access_steps_succeed(steps, access);
+	end_question(steps, access, reply);
 }
 
 static void ask_destination(struct access_steps *steps, struct access *access)
@@ -171,7 +190,7 @@ static void ask_destination(struct access_steps *steps, struct access *access)
 	json_add_string(attributes, "resource", "secrets");
 	json_add_string(attributes, "verb", destination_verbs[access->chain]);
 	if (!request || !kube_path_create(&KUBE_SELF_SUBJECT_ACCESS_REVIEWS, NULL, &path, &err)) {
-		access_steps_succeed(steps, access);
+		end_question(steps, access, NULL);
 		return;
 	}
 	access_steps_call_hub(
@@ -182,8 +201,13 @@ static void ask_destination(struct access_steps *steps, struct access *access)
 
 void hub_step_check_destination(struct access_steps *steps, struct access *access)
 {
+	cleanup_free char *namespace = NULL;
+	const char *name;
+
+	split_key(access, &namespace, &name);
 	access->chain = 0;
-	ask_destination(steps, access);
+	if (destinations_begin_question(steps->destinations, namespace, access))
+		ask_destination(steps, access);
 }
 
 static void gone_answered(struct access_steps *steps, struct access *access,
