@@ -88,6 +88,8 @@ struct access {
 
 	/* the step in flight */
 	bool busy;
+	bool on_hub;        /* it has a place there; see hub_line.h */
+	bool called_to_hub; /* one is kept for it */
 	struct access_plan plan;
 	struct access_steps *steps;
 	void (*handle)(struct access_steps *steps, struct access *access,

@@ -16,6 +16,7 @@
 #include "core/access_status.h"
 #include "core/access_view.h"
 #include "core/destinations.h"
+#include "core/hub_line.h"
 #include "core/hub_state.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
@@ -30,6 +31,7 @@ struct access_controller {
 	struct hub_state seen;
 	uint64_t round; /* counts what changed that permissions rest on; begins at 1 */
 	struct access_index index;
+	struct hub_line line;
 	bool begun;
 	bool all_concerned; /* every access is to be looked at */
 };
@@ -48,6 +50,7 @@ static void step_ended(void *context, struct access *access)
 
 	if (access_news_of_step(access, &news))
 		tell(controller, access, &news);
+	hub_line_leave(&controller->line, access);
 	access_index_rest(&controller->index, access);
 	access_index_add(&controller->index, access);
 }
@@ -77,6 +80,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 	hub_state_init(&controller->seen);
 	controller->round = 1;
 	access_index_init(&controller->index, config->clock, config->wake, config->context);
+	hub_line_init(&controller->line);
 	controller->steps = (struct access_steps){
 		.hub = config->hub,
 		.executor = config->executor,
@@ -97,6 +101,7 @@ void access_controller_free(struct access_controller *controller)
 	if (!controller)
 		return;
 	destinations_free(controller->steps.destinations);
+	hub_line_done(&controller->line);
 	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
 	memory_free(controller);
@@ -306,7 +311,7 @@ static struct json *status_of(struct access_controller *controller, struct acces
 	});
 }
 
-static void rest(struct access_controller *controller, const struct access *access,
+static void rest(struct access_controller *controller, struct access *access,
 		 const struct access_facts *facts, const struct access_plan *plan)
 {
 	const struct ledger_anchor *token =
@@ -315,6 +320,7 @@ static void rest(struct access_controller *controller, const struct access *acce
 			: NULL;
 	int64_t left_s = token ? token->expires_at - clock_wall_s(controller->config.clock) : 0;
 
+	hub_line_give_up(&controller->line, access);
 	access_index_rest(&controller->index, access);
 	if (plan->recheck_at_ms > 0)
 		access_index_add_at(&controller->index, access, plan->recheck_at_ms);
@@ -323,6 +329,15 @@ static void rest(struct access_controller *controller, const struct access *acce
 	if (left_s >= 0 && token) /* then Ready is not true any more, whatever else happens */
 		access_index_add_at(&controller->index, access,
 				    facts->now_ms + (left_s + 1) * 1000);
+}
+
+/* False: it waits for its turn, which comes when the step of another one ends. */
+static bool enters_hub(struct access_controller *controller, struct access *access)
+{
+	if (hub_line_enter(&controller->line, access))
+		return true;
+	access_index_rest(&controller->index, access);
+	return false;
 }
 
 static void report(struct access_controller *controller, struct access *access,
@@ -349,8 +364,26 @@ static void report(struct access_controller *controller, struct access *access,
 		rest(controller, access, facts, plan);
 		return;
 	}
+	if (!enters_hub(controller, access))
+		return;
 	access->plan = *plan;
 	access_steps_write_status(&controller->steps, access, status);
+}
+
+static void start(struct access_controller *controller, struct access *access,
+		  const struct access_plan *plan)
+{
+	if (!access_steps_call_the_hub(plan->step))
+		hub_line_give_up(&controller->line, access);
+	else if (!enters_hub(controller, access))
+		return;
+	access_steps_start(&controller->steps, access, plan);
+}
+
+static void forget(struct access_controller *controller, struct access *access)
+{
+	hub_line_give_up(&controller->line, access);
+	access_index_forget(&controller->index, access);
 }
 
 static void reconcile(struct access_controller *controller, struct access *access)
@@ -368,11 +401,11 @@ static void reconcile(struct access_controller *controller, struct access *acces
 	plan = access_plan_next(&facts);
 	access->ending = access_ending_is_due(&facts);
 	if (plan.step == ACCESS_FORGET)
-		access_index_forget(&controller->index, access);
+		forget(controller, access);
 	else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE)
 		report(controller, access, &view, &facts, &plan);
 	else
-		access_steps_start(&controller->steps, access, &plan);
+		start(controller, access, &plan);
 }
 
 static bool is_any(struct access *access, const char *key)
@@ -382,18 +415,28 @@ static bool is_any(struct access *access, const char *key)
 	return true;
 }
 
+static void call_waiting(struct access_controller *controller)
+{
+	struct access *access;
+
+	while ((access = hub_line_call(&controller->line)) != NULL)
+		access_index_add(&controller->index, access);
+}
+
 void access_controller_run(struct access_controller *controller)
 {
 	if (controller->all_concerned)
 		add_concerned(controller, is_any, NULL);
 	controller->all_concerned = false;
+	call_waiting(controller);
 	for (int i = 0; controller->begun && i < KEYS_PER_RUN; i++) {
 		struct access *access = access_index_next(&controller->index);
 
 		if (!access)
-			return;
+			break;
 		reconcile(controller, access);
 	}
+	call_waiting(controller); /* who was called may have had no use for its place */
 }
 
 int64_t access_controller_next_due_ms(const struct access_controller *controller)

@@ -127,6 +127,22 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_REMOVE_FINALIZER] = hub_step_remove_finalizer,
 };
 
+bool access_steps_call_the_hub(enum access_step which)
+{
+	static const bool elsewhere[ACCESS_STEP_COUNT] = {
+		[ACCESS_CHECK_DESTINATION] = true,
+		[ACCESS_CREATE_OBJECT] = true,
+		[ACCESS_APPLY_OBJECT] = true,
+		[ACCESS_DELETE_OBJECT] = true,
+		[ACCESS_CREATE_ANCHOR] = true,
+		[ACCESS_DELETE_ANCHOR] = true,
+		[ACCESS_MINT] = true,
+		[ACCESS_PROVE] = true,
+	};
+
+	return !elsewhere[which];
+}
+
 void access_steps_start(struct access_steps *steps, struct access *access,
 			const struct access_plan *plan)
 {
