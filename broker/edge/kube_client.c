@@ -172,7 +172,7 @@ static void call_succeeded(struct kube_call *call, const struct http_response *r
 
 	if (!call->is_stream) {
 		if (is_json(response->content_type))
-			object = json_parse(response->body, response->body_size, &why);
+			object = json_parse_object(response->body, response->body_size, &why);
 		else
 			error_set(&why, ERROR_INVALID, "its Content-Type is not application/json");
 	}
