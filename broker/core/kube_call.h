@@ -15,6 +15,9 @@ struct json;
 struct kube_call; /* in flight */
 struct secret;
 
+/* For `accept`: of the object that was read or written, only its metadata is answered. */
+#define KUBE_METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
 enum kube_verb {
 	KUBE_GET,
 	KUBE_LIST, /* only the time limit differs from GET */
