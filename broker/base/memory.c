@@ -8,6 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/json_memory.h>
+
+/* Sanitizers see what happens to single blocks of their own heap only. */
+#ifdef __has_feature
+#define IS_SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define IS_SANITIZED 1
+#else
+#define IS_SANITIZED 0
+#endif
+
 static _Noreturn void end_process(const char *why)
 {
 	fprintf(stderr, "credbroker: %s\n", why);
@@ -113,7 +124,10 @@ static void openssl_free(void *pointer, const char *file, int line)
 
 void memory_serve_libraries(void)
 {
-	json_set_alloc_funcs(allocate, memory_free);
+	if (IS_SANITIZED)
+		json_set_alloc_funcs(allocate, memory_free);
+	else
+		json_set_alloc_funcs(json_memory_new, json_memory_free);
 	if (CRYPTO_set_mem_functions(openssl_new, openssl_resize, openssl_free) != 1)
 		end_process("OpenSSL was used before it was given the allocator");
 }
