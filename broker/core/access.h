@@ -19,6 +19,7 @@
 struct access_steps;
 struct kube_reply;
 struct rights;
+struct step_line;
 struct store;
 struct ledger;
 
@@ -37,6 +38,12 @@ struct access_token {
 	int64_t generation;
 	int64_t renew_at_ms; /* monotonic */
 	bool proved;
+};
+
+enum access_turn {
+	TURN_WAITING,
+	TURN_CALLED, /* a place is kept for it */
+	TURN_HAS_PLACE,
 };
 
 struct access {
@@ -88,8 +95,8 @@ struct access {
 
 	/* the step in flight */
 	bool busy;
-	bool on_hub;        /* it has a place there; see hub_line.h */
-	bool called_to_hub; /* one is kept for it */
+	struct step_line *line; /* at whose server it has a step, or waits for one; NULL: none */
+	enum access_turn turn;  /* in that line */
 	struct access_plan plan;
 	struct access_steps *steps;
 	void (*handle)(struct access_steps *steps, struct access *access,

@@ -16,14 +16,21 @@
 #include "core/access_status.h"
 #include "core/access_view.h"
 #include "core/destinations.h"
-#include "core/hub_line.h"
 #include "core/hub_state.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/request.h"
+#include "core/step_line.h"
 #include "core/store.h"
 
-enum { KEYS_PER_RUN = 64 }; /* the loop has others to serve */
+enum {
+	KEYS_PER_RUN = 64, /* the loop has others to serve */
+	/* Twice the connections to each, so that none of them has to wait for us. */
+	HUB_PLACES = 32,
+	MEMBER_PLACES = 16,
+};
+
+#define HUB_LINE "" /* no profile has this key */
 
 struct access_controller {
 	struct access_controller_config config;
@@ -31,7 +38,7 @@ struct access_controller {
 	struct hub_state seen;
 	uint64_t round; /* counts what changed that permissions rest on; begins at 1 */
 	struct access_index index;
-	struct hub_line line;
+	struct store *lines; /* struct step_line by the key of a member's profile, and HUB_LINE */
 	bool begun;
 	bool all_concerned; /* every access is to be looked at */
 };
@@ -43,6 +50,18 @@ static void tell(struct access_controller *controller, struct access *access,
 	controller->config.tell(controller->config.context, news);
 }
 
+/* There are as many lines as servers that have work. */
+static void leave_line(struct access_controller *controller, struct access *access)
+{
+	const struct step_line *line = access->line;
+
+	step_line_leave(access);
+	if (line && step_line_is_empty(line))
+		store_remove(controller->lines, line == store_find(controller->lines, HUB_LINE)
+							? HUB_LINE
+							: access->profile_key);
+}
+
 static void step_ended(void *context, struct access *access)
 {
 	struct access_controller *controller = context;
@@ -50,7 +69,7 @@ static void step_ended(void *context, struct access *access)
 
 	if (access_news_of_step(access, &news))
 		tell(controller, access, &news);
-	hub_line_leave(&controller->line, access);
+	leave_line(controller, access);
 	access_index_rest(&controller->index, access);
 	access_index_add(&controller->index, access);
 }
@@ -80,7 +99,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 	hub_state_init(&controller->seen);
 	controller->round = 1;
 	access_index_init(&controller->index, config->clock, config->wake, config->context);
-	hub_line_init(&controller->line);
+	controller->lines = store_new(step_line_free);
 	controller->steps = (struct access_steps){
 		.hub = config->hub,
 		.executor = config->executor,
@@ -101,7 +120,7 @@ void access_controller_free(struct access_controller *controller)
 	if (!controller)
 		return;
 	destinations_free(controller->steps.destinations);
-	hub_line_done(&controller->line);
+	store_free(controller->lines);
 	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
 	memory_free(controller);
@@ -320,7 +339,7 @@ static void rest(struct access_controller *controller, struct access *access,
 			: NULL;
 	int64_t left_s = token ? token->expires_at - clock_wall_s(controller->config.clock) : 0;
 
-	hub_line_give_up(&controller->line, access);
+	step_line_leave(access);
 	access_index_rest(&controller->index, access);
 	if (plan->recheck_at_ms > 0)
 		access_index_add_at(&controller->index, access, plan->recheck_at_ms);
@@ -331,10 +350,21 @@ static void rest(struct access_controller *controller, struct access *access,
 				    facts->now_ms + (left_s + 1) * 1000);
 }
 
-/* False: it waits for its turn, which comes when the step of another one ends. */
-static bool enters_hub(struct access_controller *controller, struct access *access)
+static struct step_line *line_to(struct access_controller *controller, const char *key)
 {
-	if (hub_line_enter(&controller->line, access))
+	struct step_line *line = store_find(controller->lines, key);
+
+	if (!line) {
+		line = step_line_new(strcmp(key, HUB_LINE) == 0 ? HUB_PLACES : MEMBER_PLACES);
+		store_put(controller->lines, key, line);
+	}
+	return line;
+}
+
+/* False: it waits for its turn, which comes when the step of another one ends. */
+static bool enters(struct access_controller *controller, struct access *access, const char *key)
+{
+	if (step_line_enter(line_to(controller, key), access))
 		return true;
 	access_index_rest(&controller->index, access);
 	return false;
@@ -364,7 +394,7 @@ static void report(struct access_controller *controller, struct access *access,
 		rest(controller, access, facts, plan);
 		return;
 	}
-	if (!enters_hub(controller, access))
+	if (!enters(controller, access, HUB_LINE))
 		return;
 	access->plan = *plan;
 	access_steps_write_status(&controller->steps, access, status);
@@ -373,16 +403,18 @@ static void report(struct access_controller *controller, struct access *access,
 static void start(struct access_controller *controller, struct access *access,
 		  const struct access_plan *plan)
 {
-	if (!access_steps_call_the_hub(plan->step))
-		hub_line_give_up(&controller->line, access);
-	else if (!enters_hub(controller, access))
+	const char *key = access_steps_call_a_member(plan->step) ? access->profile_key : HUB_LINE;
+
+	if (plan->step == ACCESS_CHECK_DESTINATION) /* one call serves many */
+		step_line_leave(access);
+	else if (!enters(controller, access, key))
 		return;
 	access_steps_start(&controller->steps, access, plan);
 }
 
 static void forget(struct access_controller *controller, struct access *access)
 {
-	hub_line_give_up(&controller->line, access);
+	step_line_leave(access);
 	access_index_forget(&controller->index, access);
 }
 
@@ -415,12 +447,20 @@ static bool is_any(struct access *access, const char *key)
 	return true;
 }
 
-static void call_waiting(struct access_controller *controller)
+static bool call_from(void *context, const char *key, void *line)
 {
+	struct access_controller *controller = context;
 	struct access *access;
 
-	while ((access = hub_line_call(&controller->line)) != NULL)
+	(void)key;
+	while ((access = step_line_call(line)) != NULL)
 		access_index_add(&controller->index, access);
+	return true;
+}
+
+static void call_waiting(struct access_controller *controller)
+{
+	store_each(controller->lines, call_from, controller);
 }
 
 void access_controller_run(struct access_controller *controller)

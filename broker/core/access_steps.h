@@ -52,9 +52,8 @@ struct access_steps {
 	void *context;
 };
 
-/* True for steps that call the hub, each for itself; false for those that call a member, and where
- * one call serves many. */
-bool access_steps_call_the_hub(enum access_step which);
+/* True for steps that call the member. */
+bool access_steps_call_a_member(enum access_step which);
 
 /* Starts PLAN, which is not ACCESS_REPORT or ACCESS_FORGET, for ACCESS, which is not busy. */
 void access_steps_start(struct access_steps *steps, struct access *access,

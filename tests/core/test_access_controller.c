@@ -15,7 +15,6 @@
 #include <base/text.h>
 
 #include "broker/core/access_controller.h"
-#include "broker/core/hub_line.h"
 #include "broker/core/store.h"
 #include "support/json_pattern.h"
 #include "support/sample_request.h"
@@ -133,7 +132,7 @@ static void access_controller__makes_one_call_at_a_time_for_a_request(void **sta
 /* One that hangs delays nobody else. */
 static void access_controller__starts_no_more_on_the_hub_than_there_are_places(void **state)
 {
-	enum { MANY = 3 * HUB_LINE_PLACES + 1 };
+	enum { HUB_PLACES = 32, MANY = 3 * HUB_PLACES + 1 };
 	const char *statuses =
 		"/apis/multicluster.x-k8s.io/v1alpha1/namespaces/team-a/authtokenrequests/*/status";
 	cleanup_json struct json *stored =
@@ -147,7 +146,7 @@ static void access_controller__starts_no_more_on_the_hub_than_there_are_places(v
 	while ((call = scripted_port_find(stage->port, false, "PATCH", statuses)) != NULL) {
 		int left = 2 * MANY - written; /* each is acknowledged, then told what it lacks */
 
-		assert_int_equal(waiting(), left < HUB_LINE_PLACES ? left : HUB_LINE_PLACES);
+		assert_int_equal(waiting(), left < HUB_PLACES ? left : HUB_PLACES);
 		scripted_port_answer(stage->port, call, 200, NULL, stored);
 		stage_settle(stage);
 		written++;
