@@ -440,5 +440,6 @@ char *json_dump(const struct json *json, size_t *ret_size)
 				   JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY));
 	append_escaped(&escaped, text_chars(&plain), plain.size);
 	*ret_size = escaped.size;
-	return text_take(&escaped);
+	return memory_bytes(text_chars(&escaped),
+			    escaped.size); /* it may be kept: no room to grow */
 }

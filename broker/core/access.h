@@ -104,11 +104,11 @@ struct access {
 
 	size_t chain; /* the how-manieth call of a step that makes several */
 
-	char *reported_status;       /* JSON text of the status written last; NULL: none by us */
-	char *echoed_status;         /* ... as the server stored it */
-	char *echoed_version;        /* ... and the resourceVersion it had then */
-	const char *reported_reason; /* of the Event sent last */
-	int64_t status_retry_at_ms;  /* monotonic; the status is not written before */
+	char reported_digest[DIGEST_SHORT_SIZE]; /* of the status written last; "": none by us */
+	char *echoed_status;                     /* JSON text of it as the server stored it */
+	char *echoed_version;                    /* ... and the resourceVersion it had then */
+	const char *reported_reason;             /* of the Event sent last */
+	int64_t status_retry_at_ms;              /* monotonic; the status is not written before */
 };
 
 struct access *access_new(const char *uid, const char *request_key);

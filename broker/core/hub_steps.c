@@ -11,6 +11,7 @@
 
 #include "core/access.h"
 #include "core/access_news.h"
+#include "core/access_status.h"
 #include "core/access_steps.h"
 #include "core/destinations.h"
 #include "core/kube_path.h"
@@ -258,7 +259,7 @@ static void put_status_off(struct access_steps *steps, struct access *access,
 {
 	bool again = access->attempts[ACCESS_REPORT] > 0;
 
-	memory_free(TAKE_PTR(access->reported_status));
+	access->reported_digest[0] = '\0';
 	access->status_retry_at_ms =
 		access_steps_retry_at_ms(steps, access, ACCESS_REPORT, reply->err);
 	if (!again && reply->kube.reason != KUBE_REASON_NOT_FOUND)
@@ -291,9 +292,9 @@ void hub_step_write_status(struct access_steps *steps, struct access *access,
 {
 	cleanup_json struct json *patch = patch_new(access);
 	size_t size;
+	cleanup_free char *text = json_dump(status, &size);
 
-	memory_free(access->reported_status);
-	access->reported_status = json_dump(status, &size);
+	access_status_digest(text, access->reported_digest);
 	json_add_copy(patch_append(patch, "add", "/status"), "value", status);
 	call_request(steps, access, KUBE_PATCH_JSON, "status", patch, status_written);
 }
