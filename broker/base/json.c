@@ -20,6 +20,8 @@
 #include <base/memory.h>
 #include <base/text.h>
 
+#include <base/json_text.h>
+
 static json_t *tree_of(const struct json *json)
 {
 	/* jansson counts references in the value itself, so it cannot take const. */
@@ -110,6 +112,14 @@ struct json *json_parse(const char *bytes, size_t size, struct error *err)
 		error_set(err, ERROR_INVALID, "JSON %s at byte %d", reason_text(&reason),
 			  reason.position);
 	return of_tree(tree);
+}
+
+struct json *json_parse_object(const char *bytes, size_t size, struct error *err)
+{
+	size_t left_size = 0;
+	cleanup_free char *left = json_text_without_managed_fields(bytes, size, &left_size);
+
+	return left ? json_parse(left, left_size, err) : json_parse(bytes, size, err);
 }
 
 void json_free(struct json *json)
@@ -430,5 +440,6 @@ char *json_dump(const struct json *json, size_t *ret_size)
 				   JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY));
 	append_escaped(&escaped, text_chars(&plain), plain.size);
 	*ret_size = escaped.size;
-	return text_take(&escaped);
+	return memory_bytes(text_chars(&escaped),
+			    escaped.size); /* it may be kept: no room to grow */
 }

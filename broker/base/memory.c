@@ -83,7 +83,7 @@ void memory_free(void *pointer)
 {
 	if (!pointer)
 		return;
-	OPENSSL_cleanse(pointer, malloc_usable_size(pointer));
+	explicit_bzero(pointer, malloc_usable_size(pointer));
 	free(pointer);
 }
 

@@ -30,7 +30,6 @@ void access_free(struct access *access)
 	permission_done(&access->permission);
 	rights_free(access->rights);
 	memory_free(access->delivery_uid);
-	memory_free(access->reported_status);
 	memory_free(access->echoed_status);
 	memory_free(access->echoed_version);
 	memory_free(access->delivery_version);

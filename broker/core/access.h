@@ -16,6 +16,7 @@
 #include "core/access_facts.h"
 #include "core/access_plan.h"
 #include "core/permission.h"
+#include "core/step_line.h"
 
 struct access_steps;
 struct kube_reply;
@@ -96,6 +97,8 @@ struct access {
 
 	/* the step in flight */
 	bool busy;
+	struct step_line *line; /* at whose server it has a step, or waits for one; NULL: none */
+	enum step_turn turn;    /* in that line */
 	struct access_plan plan;
 	struct access_steps *steps;
 	void (*handle)(struct access_steps *steps, struct access *access,
@@ -106,11 +109,11 @@ struct access {
 	size_t chain;        /* the how-manieth call of a step that makes several */
 	uint64_t departures; /* of the store that a live read may add to, when it began */
 
-	char *reported_status;       /* JSON text of the status written last; NULL: none by us */
-	char *echoed_status;         /* ... as the server stored it */
-	char *echoed_version;        /* ... and the resourceVersion it had then */
-	const char *reported_reason; /* of the Event sent last */
-	int64_t status_retry_at_ms;  /* monotonic; the status is not written before */
+	char reported_digest[DIGEST_SHORT_SIZE]; /* of the status written last; "": none by us */
+	char *echoed_status;                     /* JSON text of it as the server stored it */
+	char *echoed_version;                    /* ... and the resourceVersion it had then */
+	const char *reported_reason;             /* of the Event sent last */
+	int64_t status_retry_at_ms;              /* monotonic; the status is not written before */
 };
 
 struct access *access_new(const char *uid, const char *request_key);

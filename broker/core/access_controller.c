@@ -21,6 +21,7 @@
 #include "core/ledger.h"
 #include "core/member_checks.h"
 #include "core/request.h"
+#include "core/step_lines.h"
 #include "core/store.h"
 
 enum { KEYS_PER_RUN = 64 }; /* the loop has others to serve */
@@ -32,6 +33,7 @@ struct access_controller {
 	uint64_t round; /* counts what changed that permissions rest on; begins at 1 */
 	struct access_index index;
 	struct member_checks *checks;
+	struct step_lines lines;
 	bool begun;
 	bool all_concerned; /* every access is to be looked at */
 };
@@ -50,6 +52,7 @@ static void step_ended(void *context, struct access *access)
 
 	if (access_news_of_step(access, &news))
 		tell(controller, access, &news);
+	step_lines_leave(&controller->lines, access);
 	access_index_rest(&controller->index, access);
 	access_index_add(&controller->index, access);
 }
@@ -79,6 +82,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 	hub_state_init(&controller->seen);
 	controller->round = 1;
 	access_index_init(&controller->index, config->clock, config->wake, config->context);
+	step_lines_init(&controller->lines);
 	controller->steps = (struct access_steps){
 		.hub = config->hub,
 		.executor = config->executor,
@@ -109,6 +113,7 @@ void access_controller_free(struct access_controller *controller)
 		return;
 	destinations_free(controller->steps.destinations);
 	member_checks_free(controller->checks);
+	step_lines_done(&controller->lines);
 	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
 	memory_free(controller);
@@ -355,7 +360,7 @@ static struct json *status_of(struct access_controller *controller, struct acces
 	});
 }
 
-static void rest(struct access_controller *controller, const struct access *access,
+static void rest(struct access_controller *controller, struct access *access,
 		 const struct access_facts *facts, const struct access_plan *plan)
 {
 	const struct ledger_anchor *token =
@@ -364,6 +369,7 @@ static void rest(struct access_controller *controller, const struct access *acce
 			: NULL;
 	int64_t left_s = token ? token->expires_at - clock_wall_s(controller->config.clock) : 0;
 
+	step_lines_leave(&controller->lines, access);
 	access_index_rest(&controller->index, access);
 	if (plan->recheck_at_ms > 0)
 		access_index_add_at(&controller->index, access, plan->recheck_at_ms);
@@ -372,6 +378,15 @@ static void rest(struct access_controller *controller, const struct access *acce
 	if (left_s >= 0 && token) /* then Ready is not true any more, whatever else happens */
 		access_index_add_at(&controller->index, access,
 				    facts->now_ms + (left_s + 1) * 1000);
+}
+
+/* False: it waits for its turn, which comes when the step of another one ends. */
+static bool enters(struct access_controller *controller, struct access *access, const char *key)
+{
+	if (step_lines_enter(&controller->lines, access, key))
+		return true;
+	access_index_rest(&controller->index, access);
+	return false;
 }
 
 static void report(struct access_controller *controller, struct access *access,
@@ -398,8 +413,22 @@ static void report(struct access_controller *controller, struct access *access,
 		rest(controller, access, facts, plan);
 		return;
 	}
+	if (!enters(controller, access, NULL))
+		return;
 	access->plan = *plan;
 	access_steps_write_status(&controller->steps, access, status);
+}
+
+static void start(struct access_controller *controller, struct access *access,
+		  const struct access_plan *plan)
+{
+	const char *key = access_steps_call_a_member(plan->step) ? access->profile_key : NULL;
+
+	if (plan->step == ACCESS_CHECK_DESTINATION) /* one call serves many */
+		step_lines_leave(&controller->lines, access);
+	else if (!enters(controller, access, key))
+		return;
+	access_steps_start(&controller->steps, access, plan);
 }
 
 static void reconcile(struct access_controller *controller, struct access *access)
@@ -419,12 +448,14 @@ static void reconcile(struct access_controller *controller, struct access *acces
 	plan = access_plan_next(&facts);
 	access->ending = access_ending_is_due(&facts);
 	access->rests = plan.step == ACCESS_REPORT && strcmp(plan.reason, "Issued") == 0;
-	if (plan.step == ACCESS_FORGET)
+	if (plan.step == ACCESS_FORGET) {
+		step_lines_leave(&controller->lines, access);
 		access_index_forget(&controller->index, access);
-	else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE)
+	} else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE) {
 		report(controller, access, &view, &facts, &plan);
-	else
-		access_steps_start(&controller->steps, access, &plan);
+	} else {
+		start(controller, access, &plan);
+	}
 }
 
 static bool is_any(struct access *access, const char *key)
@@ -441,15 +472,18 @@ void access_controller_run(struct access_controller *controller)
 		access_index_add_all(&controller->index, is_any, NULL);
 		controller->all_concerned = false;
 	}
+	step_lines_call(&controller->lines, &controller->index);
 	for (int i = 0; controller->begun && i < KEYS_PER_RUN; i++) {
 		struct access *access = access_index_next(&controller->index);
 
 		if (!access) {
 			member_checks_run(controller->checks); /* nothing else is due */
-			return;
+			break;
 		}
 		reconcile(controller, access);
 	}
+	step_lines_call(&controller->lines,
+			&controller->index); /* who was called may have had no use for its place */
 }
 
 int64_t access_controller_next_due_ms(const struct access_controller *controller)

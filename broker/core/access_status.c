@@ -363,12 +363,20 @@ static bool is_older(const char *version, const char *than)
 	return size != other ? size < other : strcmp(version, than) < 0;
 }
 
+void access_status_digest(const char *text, char ret_digest[DIGEST_SHORT_SIZE])
+{
+	digest_short((const char *const[]){"status", text, NULL}, ret_digest);
+}
+
 bool access_status_stands(const struct access *access, const struct request *request,
 			  const char *wanted)
 {
-	if (!access->reported_status || !access->echoed_version)
+	char digest[DIGEST_SHORT_SIZE];
+
+	if (!access->reported_digest[0] || !access->echoed_version)
 		return text_same(request->status, wanted);
-	if (!text_same(access->reported_status, wanted))
+	access_status_digest(wanted, digest);
+	if (!text_same(access->reported_digest, digest))
 		return false;
 	return is_older(request->resource_version, access->echoed_version) ||
 	       text_same(request->status, access->echoed_status);

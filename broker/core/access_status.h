@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <base/digest.h>
+
 struct access;
 struct access_facts;
 struct access_plan;
@@ -29,6 +31,9 @@ struct json *access_status_render(const struct access_report *report);
 
 /* A sentence for people about REASON of a plan, or NULL. Static. */
 const char *access_status_sentence(const char *reason);
+
+/* What is kept of a status (JSON text) to know it again. */
+void access_status_digest(const char *text, char ret_digest[DIGEST_SHORT_SIZE]);
 
 /* True when the server has the status WANTED (JSON text), or the watch of REQUEST will show it as
  * soon as it catches up with what we wrote. */

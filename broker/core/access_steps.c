@@ -131,6 +131,18 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_REMOVE_FINALIZER] = hub_step_remove_finalizer,
 };
 
+bool access_steps_call_a_member(enum access_step which)
+{
+	static const bool table[ACCESS_STEP_COUNT] = {
+		[ACCESS_CREATE_OBJECT] = true,  [ACCESS_APPLY_OBJECT] = true,
+		[ACCESS_RESTORE_OBJECT] = true, [ACCESS_DELETE_OBJECT] = true,
+		[ACCESS_CREATE_ANCHOR] = true,  [ACCESS_DELETE_ANCHOR] = true,
+		[ACCESS_MINT] = true,           [ACCESS_PROVE] = true,
+	};
+
+	return table[which];
+}
+
 void access_steps_start(struct access_steps *steps, struct access *access,
 			const struct access_plan *plan)
 {

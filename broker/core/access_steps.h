@@ -55,6 +55,9 @@ struct access_steps {
 	void *context;
 };
 
+/* True for steps that call the member. */
+bool access_steps_call_a_member(enum access_step which);
+
 /* Starts PLAN, which is not ACCESS_REPORT or ACCESS_FORGET, for ACCESS, which is not busy. */
 void access_steps_start(struct access_steps *steps, struct access *access,
 			const struct access_plan *plan);

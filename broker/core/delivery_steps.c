@@ -17,8 +17,6 @@
 #include "delivery/cluster_facts.h"
 #include "delivery/secret_object.h"
 
-#define METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-
 enum { FOREIGN_RECHECK_MS = 30 * 1000 };
 
 struct place {
@@ -170,7 +168,8 @@ static void delivery_answered(struct access_steps *steps, struct access *access,
 
 void delivery_step_read(struct access_steps *steps, struct access *access)
 {
-	call_secret(steps, access, (struct kube_request){.verb = KUBE_GET, .accept = METADATA_ONLY},
+	call_secret(steps, access,
+		    (struct kube_request){.verb = KUBE_GET, .accept = KUBE_METADATA_ONLY},
 		    delivery_answered);
 }
 
@@ -244,10 +243,11 @@ void delivery_step_write(struct access_steps *steps, struct access *access)
 		return;
 	}
 	object = render(access, cluster);
-	call_secret(
-		steps, access,
-		(struct kube_request){.verb = exists ? KUBE_APPLY : KUBE_CREATE, .body = object},
-		delivery_written);
+	call_secret(steps, access,
+		    (struct kube_request){.verb = exists ? KUBE_APPLY : KUBE_CREATE,
+					  .body = object,
+					  .accept = KUBE_METADATA_ONLY}, /* not the token again */
+		    delivery_written);
 }
 
 /* Where we have no rights any more, as in a namespace that is being deleted, the Secret goes with
@@ -298,8 +298,8 @@ static void withdrawal_looked(struct access_steps *steps, struct access *access,
 
 void delivery_step_withdraw(struct access_steps *steps, struct access *access)
 {
-	call_secret(
-		steps, access,
-		(struct kube_request){.verb = KUBE_GET, .accept = METADATA_ONLY, .urgent = true},
-		withdrawal_looked);
+	call_secret(steps, access,
+		    (struct kube_request){
+			    .verb = KUBE_GET, .accept = KUBE_METADATA_ONLY, .urgent = true},
+		    withdrawal_looked);
 }

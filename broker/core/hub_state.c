@@ -10,6 +10,7 @@
 #include "core/hub_namespace.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
+#include "core/ledger_record.h"
 #include "core/request.h"
 #include "core/store.h"
 
@@ -25,7 +26,7 @@ static void *read_profile(const struct json *object, struct error *err)
 
 static void *read_ledger(const struct json *object, struct error *err)
 {
-	return ledger_read(object, err);
+	return ledger_record_read(object, err);
 }
 
 static void *read_policy(const struct json *object, struct error *err)

@@ -11,6 +11,7 @@
 
 #include "core/access.h"
 #include "core/access_news.h"
+#include "core/access_status.h"
 #include "core/access_steps.h"
 #include "core/destinations.h"
 #include "core/hub_state.h"
@@ -135,6 +136,29 @@ void hub_step_remove_finalizer(struct access_steps *steps, struct access *access
 
 static const char *const destination_verbs[] = {"get", "create", "patch", "delete"};
 
+static void end_step(struct access_steps *steps, struct access *access,
+		     const struct kube_reply *reply)
+{
+	if (reply && reply->err)
+		access_steps_fail(steps, access, "HubUnavailable", reply->err);
+	else
+		access_steps_succeed(steps, access);
+}
+
+/* It ends in the same way for all who waited. REPLY may be NULL. */
+static void end_question(struct access_steps *steps, struct access *access,
+			 const struct kube_reply *reply)
+{
+	cleanup_free char *namespace = NULL;
+	const char *name;
+	struct access *waiting;
+
+	split_key(access, &namespace, &name);
+	end_step(steps, access, reply);
+	while ((waiting = destinations_end_question(steps->destinations, namespace)) != NULL)
+		end_step(steps, waiting, reply);
+}
+
 static void ask_destination(struct access_steps *steps, struct access *access);
 
 static void destination_answered(struct access_steps *steps, struct access *access,
@@ -144,18 +168,14 @@ static void destination_answered(struct access_steps *steps, struct access *acce
 	bool allowed = json_is_true(json_find(reply->object, "status", "allowed"));
 	size_t count = sizeof(destination_verbs) / sizeof(destination_verbs[0]);
 
-	if (reply->err) {
-		access_steps_fail(steps, access, "HubUnavailable", reply->err);
-		return;
-	}
-	if (request && allowed && ++access->chain < count) {
+	if (!reply->err && request && allowed && ++access->chain < count) {
 		ask_destination(steps, access);
 		return;
 	}
-	if (request)
+	if (!reply->err && request)
 		destinations_learn(steps->destinations, request->namespace, allowed,
 				   clock_monotonic_ms(steps->clock));
-	access_steps_succeed(steps, access);
+	end_question(steps, access, reply);
 }
 
 static void ask_destination(struct access_steps *steps, struct access *access)
@@ -173,7 +193,7 @@ static void ask_destination(struct access_steps *steps, struct access *access)
 	json_add_string(attributes, "resource", "secrets");
 	json_add_string(attributes, "verb", destination_verbs[access->chain]);
 	if (!request || !kube_path_create(&KUBE_SELF_SUBJECT_ACCESS_REVIEWS, NULL, &path, &err)) {
-		access_steps_succeed(steps, access);
+		end_question(steps, access, NULL);
 		return;
 	}
 	access_steps_call_hub(
@@ -184,8 +204,13 @@ static void ask_destination(struct access_steps *steps, struct access *access)
 
 void hub_step_check_destination(struct access_steps *steps, struct access *access)
 {
+	cleanup_free char *namespace = NULL;
+	const char *name;
+
+	split_key(access, &namespace, &name);
 	access->chain = 0;
-	ask_destination(steps, access);
+	if (destinations_begin_question(steps->destinations, namespace, access))
+		ask_destination(steps, access);
 }
 
 /* What was found may be gone again, and the watch, which says so once, has said it: read anew. */
@@ -247,7 +272,7 @@ static void put_status_off(struct access_steps *steps, struct access *access,
 {
 	bool again = access->attempts[ACCESS_REPORT] > 0;
 
-	memory_free(TAKE_PTR(access->reported_status));
+	access->reported_digest[0] = '\0';
 	access->status_retry_at_ms =
 		access_steps_retry_at_ms(steps, access, ACCESS_REPORT, reply->err);
 	if (!again && reply->kube.reason != KUBE_REASON_NOT_FOUND)
@@ -280,9 +305,9 @@ void hub_step_write_status(struct access_steps *steps, struct access *access,
 {
 	cleanup_json struct json *patch = patch_new(access);
 	size_t size;
+	cleanup_free char *text = json_dump(status, &size);
 
-	memory_free(access->reported_status);
-	access->reported_status = json_dump(status, &size);
+	access_status_digest(text, access->reported_digest);
 	json_add_copy(patch_append(patch, "add", "/status"), "value", status);
 	call_request(steps, access, KUBE_PATCH_JSON, "status", patch, status_written);
 }

@@ -15,6 +15,9 @@ struct json;
 struct kube_call; /* in flight */
 struct secret;
 
+/* For `accept`: of the object that was read or written, only its metadata is answered. */
+#define KUBE_METADATA_ONLY "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
 enum kube_verb {
 	KUBE_GET,
 	KUBE_LIST, /* only the time limit differs from GET */
@@ -32,6 +35,7 @@ struct kube_request {
 	const struct secret *bearer; /* NULL: the client's own identity. Else this token and no
 					client certificate: for SelfSubjectReview */
 	const char *accept;          /* NULL: "application/json" */
+	bool with_managers;          /* managedFields are read; else they are not even parsed */
 	bool urgent;
 };
 

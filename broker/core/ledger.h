@@ -98,6 +98,10 @@ struct ledger_plan {
 struct ledger *ledger_new(const struct request *request, const struct rights *rights,
 			  const struct ledger_plan *plan);
 
+/* Adds an object without a name of its own yet. Borrowed until the next one. */
+struct ledger_object *ledger_add_object(struct ledger *ledger, const struct kube_resource *resource,
+					const char *namespace, const char *requested_name);
+
 /* Adds the roles and bindings of RIGHTS that are not on record. */
 void ledger_extend(struct ledger *ledger, const struct rights *rights);
 /* False when ledger_extend() would add something. */
@@ -108,14 +112,9 @@ void ledger_remove_object(struct ledger *ledger, size_t index);
  * end with their ServiceAccount. */
 void ledger_lose_object(struct ledger *ledger, size_t index);
 
-/* Reads a stored record; ERROR_INVALID when a field is missing. The caller's. */
-struct ledger *ledger_read(const struct json *object, struct error *err);
 struct ledger *ledger_dup(const struct ledger *ledger);
 /* NULL is fine. */
 void ledger_free(void *ledger);
-
-/* The IssuedCredential to be stored in NAMESPACE. The caller's. */
-struct json *ledger_render(const struct ledger *ledger, const char *namespace);
 
 /* The anchor of GENERATION, or NULL. Borrowed until the next change. */
 struct ledger_anchor *ledger_anchor(const struct ledger *ledger, int64_t generation);

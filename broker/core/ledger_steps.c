@@ -13,6 +13,7 @@
 #include "core/cluster_profile.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
+#include "core/ledger_record.h"
 #include "core/request.h"
 #include "core/rights.h"
 #include "core/store.h"
@@ -68,7 +69,8 @@ static void fail_on_change(struct access_steps *steps, struct access *access)
 static bool is_what_we_sent(const struct access_steps *steps, const struct access *access,
 			    const struct json *object)
 {
-	cleanup_json struct json *sent = ledger_render(access->ledger, steps->settings->namespace);
+	cleanup_json struct json *sent =
+		ledger_record_render(access->ledger, steps->settings->namespace);
 
 	return json_equal(json_find(sent, "spec"), json_find(object, "spec"));
 }
@@ -122,7 +124,7 @@ static void ledger_read_live(struct access_steps *steps, struct access *access,
 		access_steps_fail(steps, access, "LedgerUnavailable", reply->err);
 		return;
 	}
-	live = ledger_read(reply->object, &err);
+	live = ledger_record_read(reply->object, &err);
 	if (live) {
 		take_live_ledger(steps, access, live, reply->object);
 		return;
@@ -186,7 +188,7 @@ void ledger_step_open(struct access_steps *steps, struct access *access)
 		access_steps_succeed(steps, access);
 		return;
 	}
-	object = ledger_render(access->ledger, steps->settings->namespace);
+	object = ledger_record_render(access->ledger, steps->settings->namespace);
 	call_ledger(steps, access, KUBE_CREATE, object, ledger_opened);
 }
 
@@ -209,7 +211,7 @@ static void ledger_stored(struct access_steps *steps, struct access *access,
 void ledger_step_save(struct access_steps *steps, struct access *access)
 {
 	cleanup_json struct json *object =
-		ledger_render(access->ledger, steps->settings->namespace);
+		ledger_record_render(access->ledger, steps->settings->namespace);
 
 	call_ledger(steps, access, KUBE_PUT, object, ledger_stored);
 }

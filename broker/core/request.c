@@ -199,8 +199,13 @@ static void read_requester(struct request *request, const struct json *requester
 
 static bool read_spec(struct request *request, const struct json *spec, struct error *err)
 {
+	size_t roles =
+		json_size(json_find(spec, "roles")) + json_size(json_find(spec, "clusterRoles"));
+
+	if (roles > REQUEST_ROLES_MAX)
+		roles = REQUEST_ROLES_MAX;
+	request->roles = memory_new_array(roles, sizeof(*request->roles));
 	read_requester(request, json_find(spec, "requester"));
-	request->roles = memory_new_array(REQUEST_ROLES_MAX, sizeof(*request->roles));
 	request->suspended = json_is_true(json_find(spec, "suspend"));
 	return read_target(request, spec, err) && read_identity(request, spec, err) &&
 	       read_templates(request, json_find(spec, "templates"), err) &&

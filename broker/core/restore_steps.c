@@ -129,9 +129,11 @@ static void call_object(struct access_steps *steps, struct access *access, enum 
 		access_steps_fail(steps, access, "InvalidRequest", &err);
 		return;
 	}
-	access_steps_call_member(steps, access,
-				 &(struct kube_request){.verb = verb, .path = path, .body = body},
-				 handle);
+	access_steps_call_member(
+		steps, access,
+		&(struct kube_request){
+			.verb = verb, .path = path, .body = body, .with_managers = true},
+		handle);
 }
 
 static void lose_object(struct access_steps *steps, struct access *access, bool told_when_made)

@@ -68,6 +68,9 @@ void event_recorder_post(struct event_recorder *recorder, const struct access_ne
 	recorder->in_flight++;
 	event = event_render(news, recorder->instance, recorder->last_us);
 	kube_client_start(recorder->client,
-			  &(struct kube_request){.verb = KUBE_CREATE, .path = path, .body = event},
+			  &(struct kube_request){.verb = KUBE_CREATE,
+						 .path = path,
+						 .body = event,
+						 .accept = KUBE_METADATA_ONLY},
 			  posted, recorder);
 }

@@ -73,6 +73,7 @@ struct kube_call {
 	size_t body_size;
 	char *accept;
 	struct secret bearer;
+	bool with_managers;
 	bool urgent;
 	int64_t timeout_ms;
 
@@ -159,6 +160,13 @@ static void call_was_lost(struct kube_call *call, const struct error *err, bool 
 		call_fail(call, &kube, err);
 }
 
+static struct json *parse(const struct kube_call *call, const struct http_response *response,
+			  struct error *err)
+{
+	return call->with_managers ? json_parse(response->body, response->body_size, err)
+				   : json_parse_object(response->body, response->body_size, err);
+}
+
 static void call_succeeded(struct kube_call *call, const struct http_response *response)
 {
 	cleanup_json struct json *object = NULL;
@@ -172,7 +180,7 @@ static void call_succeeded(struct kube_call *call, const struct http_response *r
 
 	if (!call->is_stream) {
 		if (is_json(response->content_type))
-			object = json_parse(response->body, response->body_size, &why);
+			object = parse(call, response, &why);
 		else
 			error_set(&why, ERROR_INVALID, "its Content-Type is not application/json");
 	}
@@ -399,6 +407,7 @@ struct kube_call *kube_client_start(struct kube_client *client, const struct kub
 	if (request->bearer)
 		call->bearer = secret_dup(request->bearer);
 	call->accept = memory_text(request->accept);
+	call->with_managers = request->with_managers;
 	call->urgent = request->urgent;
 	call_send(call);
 	return call;

@@ -410,7 +410,7 @@ static bool event_came(void *context, const char *bytes, size_t size, struct err
 {
 	struct kube_watch *watch = context;
 	struct error why = {0};
-	cleanup_json struct json *event = json_parse(bytes, size, &why);
+	cleanup_json struct json *event = json_parse_object(bytes, size, &why);
 
 	/* Whose it is cannot be told, so the store is wrong somewhere: everything is listed anew.
 	 */

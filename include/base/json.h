@@ -23,6 +23,12 @@ struct secret;
 /* Parses exactly one value. The caller's, released with json_free(). ERROR_INVALID says where,
  * never what: the text may hold a secret. Depth is capped at JSON_DEPTH_MAX. */
 struct json *json_parse(const char *bytes, size_t size, struct error *err);
+
+/* The same for what an API server sends: an object, a list, an event of a watch. Every
+ * `metadata.managedFields` is left out unread: it is half of most objects, and hardly ever read.
+ */
+struct json *json_parse_object(const char *bytes, size_t size, struct error *err);
+
 void json_free(struct json *json);
 void json_free_target(struct json **json);
 

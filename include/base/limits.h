@@ -20,7 +20,7 @@ enum {
 	CA_PEM_MAX = 64 << 10,         /* about 16 certificates */
 	LIST_PAGE_SIZE = 500,          /* client-go's page */
 	MEMBER_PAGE_SIZE = 100,        /* of objects of 2 KiB, which fit HTTP_MEMBER_BODY_MAX */
-	MEMBER_PAGES_MAX = 1000,       /* of one list: a member that never ends wastes its own time */
+	MEMBER_PAGES_MAX = 1000,       /* of a list: one that never ends wastes its own time */
 	CONDITION_MESSAGE_MAX = 1024, /* Kubernetes takes 32768; people read a line */
 	REQUEST_RULES_MAX = 64 << 10, /* so that what a member echoes fits into its body cap */
 	REQUEST_TEMPLATES_MAX = 16,   /* the CRD's */

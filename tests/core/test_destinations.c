@@ -72,6 +72,35 @@ static void destinations_learn__says_nothing_of_other_namespaces(void **state)
 	assert_state("team", 1, DESTINATION_UNKNOWN);
 }
 
+/* Only compared. */
+static struct access *number(uintptr_t n)
+{
+	return (struct access *)n;
+}
+
+static void destinations_begin_question__lets_one_ask_for_a_namespace(void **state)
+{
+	(void)state;
+	assert_true(destinations_begin_question(destinations, "team-a", number(1)));
+	assert_false(destinations_begin_question(destinations, "team-a", number(2)));
+	assert_true(destinations_begin_question(destinations, "team-b", number(3)));
+}
+
+static void destinations_end_question__hands_out_each_that_waited_once(void **state)
+{
+	uintptr_t sum = 0;
+	struct access *waiting;
+
+	(void)state;
+	for (uintptr_t n = 0; n <= 20; n++)
+		destinations_begin_question(destinations, "team-a", number(n));
+	while ((waiting = destinations_end_question(destinations, "team-a")) != NULL)
+		sum += (uintptr_t)waiting;
+	assert_int_equal(sum, 20 * 21 / 2);
+	assert_true(destinations_begin_question(destinations, "team-a", number(1)));
+	assert_null(destinations_end_question(destinations, "team-a"));
+}
+
 static void destinations_free__takes_nothing(void **state)
 {
 	(void)state;
@@ -92,6 +121,11 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			destinations_learn__says_nothing_of_other_namespaces, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			destinations_begin_question__lets_one_ask_for_a_namespace, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			destinations_end_question__hands_out_each_that_waited_once, setup,
+			teardown),
 		cmocka_unit_test(destinations_free__takes_nothing),
 	};
 

@@ -18,6 +18,7 @@
 #include "broker/core/hub_state.h"
 #include "broker/core/kube_path.h"
 #include "broker/core/ledger.h"
+#include "broker/core/ledger_record.h"
 #include "broker/core/request.h"
 #include "broker/core/store.h"
 #include "support/json_pattern.h"
@@ -51,7 +52,7 @@ static struct json *stored_ledger(void)
 {
 	struct request *request = sample_request("{}");
 	struct ledger *ledger = sample_request_ledger(request);
-	struct json *object = ledger_render(ledger, "credbroker-system");
+	struct json *object = ledger_record_render(ledger, "credbroker-system");
 
 	json_add_string((struct json *)json_find(object, "metadata"), "resourceVersion", "7");
 	ledger_free(ledger);

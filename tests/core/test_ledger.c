@@ -16,6 +16,7 @@
 
 #include "broker/core/kube_path.h"
 #include "broker/core/ledger.h"
+#include "broker/core/ledger_record.h"
 #include "broker/core/request.h"
 #include "broker/core/rights.h"
 #include "support/json_pattern.h"
@@ -152,10 +153,10 @@ static void assert_same_json(const struct json *one, const struct json *other)
 	assert_string_equal(one_text, other_text);
 }
 
-static void ledger_render__is_the_object_that_is_stored(void **state)
+static void ledger_record_render__is_the_object_that_is_stored(void **state)
 {
 	struct ledger *ledger = full_ledger();
-	cleanup_json struct json *object = ledger_render(ledger, "credbroker-system");
+	cleanup_json struct json *object = ledger_record_render(ledger, "credbroker-system");
 	cleanup_json struct json *expected = json_pattern_parse(
 		"{'apiVersion':'credbroker.dev/v1alpha1','kind':'IssuedCredential',"
 		"'metadata':{'namespace':'credbroker-system','name':'request-1',"
@@ -194,24 +195,24 @@ static void ledger_render__is_the_object_that_is_stored(void **state)
 	ledger_free(ledger);
 }
 
-static void ledger_read__reads_back_what_was_rendered(void **state)
+static void ledger_record_read__reads_back_what_was_rendered(void **state)
 {
 	struct ledger *ledger = full_ledger();
-	cleanup_json struct json *object = ledger_render(ledger, "credbroker-system");
+	cleanup_json struct json *object = ledger_record_render(ledger, "credbroker-system");
 	struct error err = {0};
-	struct ledger *read = ledger_read(object, &err);
+	struct ledger *read = ledger_record_read(object, &err);
 	cleanup_json struct json *again = NULL;
 
 	(void)state;
 	if (!read)
 		fail_msg("%s", err.text);
-	again = ledger_render(read, "credbroker-system");
+	again = ledger_record_render(read, "credbroker-system");
 	assert_same_json(object, again);
 	assert_string_equal(read->identity_namespace, "credbroker-identities");
 	ledger_free(read);
 	read = ledger_dup(ledger);
 	json_free(again);
-	again = ledger_render(read, "credbroker-system");
+	again = ledger_record_render(read, "credbroker-system");
 	assert_same_json(object, again);
 	ledger_free(read);
 	ledger_free(ledger);
@@ -251,17 +252,17 @@ static const struct row rows[] = {
 	{"{'spec':{'secret':{'uid':null,'generation':null}}}", NULL},
 };
 
-static void ledger_read__refuses_what_cannot_be_worked_with(void **state)
+static void ledger_record_read__refuses_what_cannot_be_worked_with(void **state)
 {
 	struct ledger *ledger = full_ledger();
-	cleanup_json struct json *whole = ledger_render(ledger, "credbroker-system");
+	cleanup_json struct json *whole = ledger_record_render(ledger, "credbroker-system");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		cleanup_json struct json *patch = json_pattern_parse(rows[i].changes);
 		cleanup_json struct json *object = json_pattern_merge(whole, patch);
 		struct error err = {0};
-		struct ledger *read = ledger_read(object, &err);
+		struct ledger *read = ledger_record_read(object, &err);
 
 		if ((read == NULL) != (rows[i].text != NULL) ||
 		    (rows[i].text && strcmp(err.text, rows[i].text) != 0))
@@ -271,7 +272,7 @@ static void ledger_read__refuses_what_cannot_be_worked_with(void **state)
 	ledger_free(ledger);
 }
 
-static void ledger_read__takes_no_more_objects_and_anchors_than_there_can_be(void **state)
+static void ledger_record_read__takes_no_more_objects_and_anchors_than_there_can_be(void **state)
 {
 	static const char *const lists[] = {"objects", "anchors"};
 	static const int counts[] = {LEDGER_OBJECTS_MAX, LEDGER_ANCHORS_MAX};
@@ -279,7 +280,8 @@ static void ledger_read__takes_no_more_objects_and_anchors_than_there_can_be(voi
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		cleanup_json struct json *object = ledger_render(ledger, "credbroker-system");
+		cleanup_json struct json *object =
+			ledger_record_render(ledger, "credbroker-system");
 		struct json *list =
 			json_add_array((struct json *)json_find(object, "spec"), lists[i % 2]);
 		struct error err = {0};
@@ -293,7 +295,7 @@ static void ledger_read__takes_no_more_objects_and_anchors_than_there_can_be(voi
 			json_add_string(item, "name", "x");
 			json_add_integer(item, "generation", k);
 		}
-		read = ledger_read(object, &err);
+		read = ledger_record_read(object, &err);
 		assert_true((read != NULL) == (i < 2));
 		ledger_free(read);
 	}
@@ -511,7 +513,7 @@ static void ledger_lose_object__voids_the_tokens_of_a_lost_identity(void **state
 	ledger_free(ledger);
 }
 
-static void ledger_read__reads_back_policy_and_digests(void **state)
+static void ledger_record_read__reads_back_policy_and_digests(void **state)
 {
 	struct ledger *ledger = new_ledger("{}");
 	struct ledger *copy;
@@ -544,10 +546,11 @@ int main(void)
 		cmocka_unit_test(ledger_new__plans_identity_then_roles_then_bindings),
 		cmocka_unit_test(ledger_new__holds_what_the_request_and_the_plan_say),
 		cmocka_unit_test(ledger_new__has_room_for_the_fullest_request),
-		cmocka_unit_test(ledger_render__is_the_object_that_is_stored),
-		cmocka_unit_test(ledger_read__reads_back_what_was_rendered),
-		cmocka_unit_test(ledger_read__refuses_what_cannot_be_worked_with),
-		cmocka_unit_test(ledger_read__takes_no_more_objects_and_anchors_than_there_can_be),
+		cmocka_unit_test(ledger_record_render__is_the_object_that_is_stored),
+		cmocka_unit_test(ledger_record_read__reads_back_what_was_rendered),
+		cmocka_unit_test(ledger_record_read__refuses_what_cannot_be_worked_with),
+		cmocka_unit_test(
+			ledger_record_read__takes_no_more_objects_and_anchors_than_there_can_be),
 		cmocka_unit_test(ledger_anchors__are_found_added_and_removed),
 		cmocka_unit_test(ledger_has_token__counts_tokens_not_anchors),
 		cmocka_unit_test(ledger_names__differ_with_hub_request_generation_and_nonce),
@@ -556,7 +559,7 @@ int main(void)
 		cmocka_unit_test(ledger_extend__keeps_what_is_made_and_adds_behind_it),
 		cmocka_unit_test(ledger_remove_object__keeps_the_others_in_order),
 		cmocka_unit_test(ledger_lose_object__voids_the_tokens_of_a_lost_identity),
-		cmocka_unit_test(ledger_read__reads_back_policy_and_digests),
+		cmocka_unit_test(ledger_record_read__reads_back_policy_and_digests),
 		cmocka_unit_test(ledger_free__takes_nothing),
 	};
 

@@ -56,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require((json == NULL) == (err.kind == ERROR_INVALID));
 	if (!json)
 		return 0;
+	cleanup_json struct json *object = json_parse_object((const char *)data, size, &err);
+	require(object != NULL);
 	cleanup_free char *text = json_dump(json, &text_size);
 	cleanup_json struct json *back = json_parse(text, text_size, &err);
 	require(json_equal(json, back));

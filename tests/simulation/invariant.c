@@ -12,6 +12,7 @@
 
 #include "core/kube_path.h"
 #include "core/ledger.h"
+#include "core/ledger_record.h"
 #include "core/renewal.h"
 #include "simulation/calm.h"
 #include "simulation/server.h"
@@ -61,7 +62,7 @@ static bool names_anchor(const struct json *record, const char *name)
 {
 	const struct json *anchors = json_find(record, "spec", "anchors");
 	struct error err = {0};
-	struct ledger *ledger = record ? ledger_read(record, &err) : NULL;
+	struct ledger *ledger = record ? ledger_record_read(record, &err) : NULL;
 	cleanup_free char *next = ledger ? ledger_anchor_name(ledger, ledger->generation) : NULL;
 
 	ledger_free(ledger);
