@@ -234,7 +234,6 @@ static void build_controller(struct broker *broker)
 	const struct options *options = broker->options;
 
 	broker->settings = (struct access_settings){
-		.deletion_deadline_s = 600,
 		.hub_id = broker->hub_id,
 		.namespace = options->namespace,
 		.identity_namespace = options->identity_namespace,
@@ -242,6 +241,7 @@ static void build_controller(struct broker *broker)
 		.protected_patterns = options->protected_namespaces.items,
 		.protected_count = options->protected_namespaces.count,
 		.member_check_interval_ms = options->member_check_interval_ms,
+		.deletion_deadline_s = options->deletion_deadline_s,
 	};
 	broker->controller = access_controller_new(&(struct access_controller_config){
 		.hub = {.start = start_hub, .context = broker},

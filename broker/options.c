@@ -108,22 +108,37 @@ static int64_t seconds_of_unit(const char *unit)
 }
 
 /* 30s, 10m, 2h */
-static bool take_member_check_interval(struct options *options, const char *value,
-				       struct error *err)
+static bool take_time(const char *value, int64_t *ret_seconds, struct error *err)
 {
-	enum { DIGITS_MAX = 5, INTERVAL_MAX_S = 24 * 3600 };
+	enum { DIGITS_MAX = 5, TIME_MAX_S = 24 * 3600 };
 	size_t digits = strspn(value, "0123456789");
 	int64_t seconds = 0;
 
 	for (size_t i = 0; i < digits && digits <= DIGITS_MAX; i++)
 		seconds = seconds * 10 + (value[i] - '0');
 	seconds *= seconds_of_unit(value + digits);
-	if (seconds < 1 || seconds > INTERVAL_MAX_S)
+	if (seconds < 1 || seconds > TIME_MAX_S)
 		return error_set(err, ERROR_INVALID,
 				 "\"%.80s\" is no time from 1s to 24h, such as 30s, 10m or 2h",
 				 value);
+	*ret_seconds = seconds;
+	return true;
+}
+
+static bool take_member_check_interval(struct options *options, const char *value,
+				       struct error *err)
+{
+	int64_t seconds = 0;
+
+	if (!take_time(value, &seconds, err))
+		return false;
 	options->member_check_interval_ms = seconds * 1000;
 	return true;
+}
+
+static bool take_deletion_deadline(struct options *options, const char *value, struct error *err)
+{
+	return take_time(value, &options->deletion_deadline_s, err);
 }
 
 static bool log_debug(struct options *options, const char *value, struct error *err)
@@ -263,6 +278,9 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	{"member-check-interval", "TIME",
 	 "how often hand edits on a member are looked for (default: 10m)",
 	 take_member_check_interval},
+	{"deletion-deadline", "TIME",
+	 "how long the deletion of a request waits for a member that is away (default: 10m)",
+	 take_deletion_deadline},
 	{"health-probe-bind-address", "ADDRESS",
 	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
 	 "0)",

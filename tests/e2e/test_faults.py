@@ -52,11 +52,11 @@ class Scene:
             return
         self.restart(wanted)
 
-    def restart(self, server=None):
+    def restart(self, server=None, *flags):
         server = server or self.broker.server
         if self.broker:
             self.broker.stop()
-        self.broker = self.fleet.broker(hub_server=server)
+        self.broker = self.fleet.broker(*flags, hub_server=server)
         self.broker.server = server
 
     def ask(self, member, count=1, prefix="one", **spec):
@@ -239,6 +239,20 @@ def test_a_namespace_that_ends_while_its_member_is_away_is_undone_when_it_return
     assert scene.fleet.on_member(scene.m1)
     scene.proxies[scene.m1].resume()
     scene.hub.kubectl("wait", "--for=delete", "namespace/leaving", "--timeout=60s")
+    scene.stock.check_nothing_is_left()
+
+
+def test_a_deletion_waits_no_longer_than_its_deadline_and_is_made_up_for(scene):
+    scene.serve()
+    scene.restart(scene.hub_proxy.url, "--deletion-deadline", "2s")
+    [name] = scene.issued(behind(scene.m1))
+    scene.proxies[scene.m1].refuse()
+    scene.delete([name])
+    eventually(lambda: scene.stock.request(name) is None, what="the request is released")
+    assert scene.stock.secret(name) is None
+    assert len(scene.fleet.ledgers()) == 1 and scene.fleet.on_member(scene.m1)
+    scene.restart(scene.hub_proxy.url)
+    scene.proxies[scene.m1].resume()
     scene.stock.check_nothing_is_left()
 
 

@@ -91,6 +91,8 @@ static const struct refusal refusals[] = {
 	 "--hub-id: \"Hub\" is no hub id: lower-case letters, digits and '-', at most 40"},
 	{CONTROLLER_FLAGS, "--member-check-interval 10",
 	 "--member-check-interval: \"10\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--deletion-deadline 0s",
+	 "--deletion-deadline: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval m",
 	 "--member-check-interval: \"m\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval 0s",

@@ -21,6 +21,7 @@
 enum {
 	MINT_FLOOR_MS = 60 * 1000,
 	MINTS_LOST_MAX = 4, /* within that time, when no answer comes */
+	NOTICED_MS = 1000,  /* a watch that works has shown a change, and the token was asked for */
 };
 
 static const char *request_of(const struct json *object)
@@ -244,7 +245,8 @@ static bool is_kept_for_nothing(struct world *world, const struct wish *wish,
 
 		if (token != fresh && token->delivered_ms && !token->superseded_ms &&
 		    text_same(token->request_uid, wish->uid) && server_token_lives(world, token) &&
-		    age_ms < token->lifetime_ms / 2 && wish->edited_ms < token->minted_ms &&
+		    age_ms < token->lifetime_ms / 2 &&
+		    wish->edited_ms + NOTICED_MS < token->minted_ms &&
 		    calm_lasts_ms(world, token->member) > age_ms && wish->permitted_ms >= 0 &&
 		    wish->permitted_ms < token->minted_ms)
 			return true;
