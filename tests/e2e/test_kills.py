@@ -83,6 +83,8 @@ CALL_OF_STEP = {
     "OPEN_LEDGER": "hub POST issuedcredentials",
     "AMEND_LEDGER": "hub PUT issuedcredentials delivery",
     "APPLY_OBJECT": "member PATCH clusterroles work-same",
+    "RESTORE_OBJECT": "member PATCH clusterroles work-same",
+    "CHECK_REQUESTER": None,
     "SAVE_LEDGER": "hub PUT issuedcredentials token",
     "CREATE_OBJECT": "member POST clusterroles jobs",
     "RESERVE_ANCHOR": "hub PUT issuedcredentials generation",
@@ -128,7 +130,8 @@ def stage_of(ledger):
 def label_of(side, exchange):
     """One line for a call that changes something; None for one that does not."""
     method = exchange.record.method
-    if method == "GET" or exchange.record.path.endswith("reviews"):
+    if (method == "GET" or exchange.record.path.endswith("reviews")
+            or "dryRun=All" in exchange.record.path):
         return None
     resource, name = resource_of(exchange.record.path)
     body = json.loads(exchange.body)
