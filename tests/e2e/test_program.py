@@ -285,7 +285,7 @@ def test_probes_say_when_it_is_ready_and_that_it_lives_while_the_hub_is_away(fle
     status, lines = probe(broker, "/readyz?verbose")
     assert status == 200 and lines[-1] == "readyz check passed"
     assert sorted(lines[:-1]) == sorted(
-        f"[+]{name} ok" for name in ["loop", "hub", "hub-id", *WATCHES])
+        f"[+]{name} ok" for name in ["admission", "loop", "hub", "hub-id", *WATCHES])
     assert probe(broker, "/livez?verbose") == (200, ["[+]loop ok", "livez check passed"])
     assert probe(broker, "/metrics")[0] == 404
 
@@ -309,8 +309,9 @@ def test_probes_name_what_cannot_be_watched(fleet):
     eventually(lambda: "[+]hub ok" in probe(broker, "/readyz")[1], what="the hub answers")
     status, lines = probe(broker, "/readyz")
     assert status == 503 and "[+]hub-id ok" in lines
-    assert sorted(line for line in lines if line.startswith("[-]")) == sorted(
-        f"[-]{name} failed: its first list is not complete" for name in WATCHES)
+    assert sorted(line for line in lines if line.startswith("[-]")) == [
+        "[-]admission failed: the hub's admission policies are not proven",
+        *sorted(f"[-]{name} failed: its first list is not complete" for name in WATCHES)]
     broker.stop()
 
 
