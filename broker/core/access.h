@@ -58,11 +58,11 @@ struct access {
 	struct rights *rights;      /* as of the same; NULL: its templates cannot be filled */
 	const char *rights_problem; /* why, as a reason; static */
 	struct error rights_error;
-	bool requester_known;        /* as of the same: who asks, as the request says, is proven */
 	unsigned requester_refusals; /* in a row: of being asked whether who asks may */
-	int64_t requester_asked_until_ms; /* monotonic; the last answer counts until then */
+	bool requester_known;        /* as of the same: who asks, as the request says, is proven */
 	bool undecided;        /* it is denied, but who asks may be proven later, and allowed */
 	bool denial_confirmed; /* a live read found nothing that the watches do not show */
+	int64_t requester_asked_until_ms; /* monotonic; the last answer counts until then */
 
 	struct ledger *ledger; /* the working copy; NULL: none */
 	bool ledger_saved;
@@ -96,9 +96,9 @@ struct access {
 	unsigned attempts[ACCESS_STEP_COUNT]; /* failures of each step since it last succeeded */
 
 	/* the step in flight */
-	bool busy;
 	struct step_line *line; /* at whose server it has a step, or waits for one; NULL: none */
 	enum step_turn turn;    /* in that line */
+	bool busy;
 	struct access_plan plan;
 	struct access_steps *steps;
 	void (*handle)(struct access_steps *steps, struct access *access,

@@ -31,14 +31,14 @@ struct request {
 	char *uid;
 	char *resource_version;
 	int64_t generation;
-	int64_t created_s; /* seconds; 0: not known */
-	bool deleting;
-	int64_t deleted_at_s; /* seconds since 1970; 0: it is not being deleted */
-	bool suspended;
-	int64_t rotate_at_s;     /* of the annotation, seconds since 1970; 0: none */
-	bool rotate_at_is_wrong; /* it is there, and no time */
+	int64_t created_s;    /* seconds since 1970; 0: not known */
+	int64_t deleted_at_s; /* 0: it is not being deleted */
+	int64_t rotate_at_s;  /* of the annotation; 0: none */
 	size_t finalizer_count;
 	int finalizer_index; /* of ours; -1: not there */
+	bool deleting;
+	bool suspended;
+	bool rotate_at_is_wrong; /* it is there, and no time */
 
 	char *profile_namespace; /* "": not named; see request_profile_key() */
 	char *profile_name;

@@ -756,19 +756,13 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 static bool is_woken_by_a_change(const char *reason)
 {
 	static const char *const woken[] = {
-		"InvalidRequest",
-		"TemplateNotAllowed",
-		"AdmissionNotProven",
-		"ClusterProfileNotFound",
-		"MemberAccessNotFound",
-		"MemberAccessConflict",
-		"MemberAccessRefused",
-		"MemberConnecting",
-		"MemberUnreachable",
-		"MemberChanged",
+		"InvalidRequest",         "TemplateNotAllowed",
+		"AdmissionNotProven",     "ClusterProfileNotFound",
+		"MemberAccessNotFound",   "MemberAccessConflict",
+		"MemberAccessRefused",    "MemberConnecting",
+		"MemberUnreachable",      "MemberChanged",
 		"ServiceAccountReplaced", /* by the next look at the member */
-		"RevocationPending",
-		"Revoked",
+		"RevocationPending",      "Revoked",
 	};
 
 	for (size_t i = 0; i < sizeof(woken) / sizeof(woken[0]); i++)
