@@ -139,6 +139,15 @@ struct leader {
 	struct policy_verdict verdict;
 };
 
+/* Once one allows, another counts only for its name, or for the existing identity that it names. */
+static bool cannot_lead(const struct access_policy *policy, const struct policy_question *question,
+			const struct leader *leader)
+{
+	return leader->verdict.allowed && strcmp(policy->name, leader->policy->name) > 0 &&
+	       (leader->verdict.existing_identity ||
+		!policy_verdict_names_existing(&policy->allowance, question));
+}
+
 static bool comes_before(const struct access_policy *policy, const struct policy_verdict *verdict,
 			 const struct leader *leader)
 {
@@ -177,7 +186,7 @@ bool access_policies_decide(const struct access_policy *const *policies, size_t 
 	struct leader leader = {0};
 
 	for (size_t i = 0; i < count; i++) {
-		if (!is_for(policies[i], question))
+		if (cannot_lead(policies[i], question, &leader) || !is_for(policies[i], question))
 			continue;
 		struct policy_verdict verdict =
 			policy_verdict_find(&policies[i]->allowance, question);

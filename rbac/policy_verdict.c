@@ -32,8 +32,8 @@ static const char *shown(const char *word)
 }
 
 /* One that we made stays ours, whatever a policy says of its name later. */
-static bool names_existing_identity(const struct policy_allowance *allowance,
-				    const struct policy_question *question)
+bool policy_verdict_names_existing(const struct policy_allowance *allowance,
+				   const struct policy_question *question)
 {
 	if (question->identity == POLICY_IDENTITY_MADE || !question->identity_namespace)
 		return false;
@@ -54,7 +54,7 @@ static bool allows_identity(const struct policy_allowance *allowance,
 	const char *home = question->identity_namespace;
 
 	(void)ret_item;
-	if (names_existing_identity(allowance, question))
+	if (policy_verdict_names_existing(allowance, question))
 		return true;
 	if (question->identity == POLICY_IDENTITY_EXISTING)
 		return err && error_set(err, ERROR_DENIED,
@@ -389,7 +389,7 @@ struct policy_verdict policy_verdict_find(const struct policy_allowance *allowan
 		}
 	}
 	verdict.allowed = true;
-	verdict.existing_identity = names_existing_identity(allowance, question);
+	verdict.existing_identity = policy_verdict_names_existing(allowance, question);
 	verdict.stage = STAGE_COUNT;
 	return verdict;
 }

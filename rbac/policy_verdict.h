@@ -24,6 +24,10 @@ struct policy_verdict {
 struct policy_verdict policy_verdict_find(const struct policy_allowance *allowance,
 					  const struct policy_question *question);
 
+/* True when ALLOWANCE lets the ServiceAccount be an existing one. */
+bool policy_verdict_names_existing(const struct policy_allowance *allowance,
+				   const struct policy_question *question);
+
 /* A refusal that policy_verdict_find() gave, in words (ERROR_DENIED). */
 void policy_verdict_tell(const struct policy_verdict *verdict,
 			 const struct policy_allowance *allowance,
