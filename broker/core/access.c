@@ -87,6 +87,7 @@ void access_adopt_ledger(struct access *access, struct ledger *ledger)
 	access->intent_saved = true;
 	access->open_generation = 0;
 	access->delivery = DELIVERY_UNKNOWN;
+	access->permission_round = 0; /* decisions rest on what is on record */
 	memory_free(access->profile_key);
 	access->profile_key = memory_text(ledger->profile_key);
 	if (!ledger_anchor(ledger, ledger->generation))

@@ -70,7 +70,7 @@ struct access_facts {
 	int anchor_standing;    /* index of an anchor to be deleted when all is undone */
 	int anchor_superseded;  /* index of one that nobody needs any more */
 	bool undo_failed;       /* a deletion on the member was refused, and not done since */
-	bool withdrawal_failed; /* ... or the one on the hub */
+	bool withdrawal_failed; /* the one on the hub was refused, and nothing else since */
 	bool secret_standing;   /* a Secret of ours is, or may be, on the hub */
 
 	/* the credential */

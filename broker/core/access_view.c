@@ -97,7 +97,8 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	facts->ledger_absent = !ledger && access->ledger_absent;
 	facts->undo_failed =
 		access->attempts[ACCESS_DELETE_OBJECT] || access->attempts[ACCESS_DELETE_ANCHOR];
-	facts->withdrawal_failed = access->attempts[ACCESS_WITHDRAW] > 0;
+	facts->withdrawal_failed =
+		access->failure.reason && access->failure.step == ACCESS_WITHDRAW;
 	facts->object_missing = facts->object_standing = FACT_NONE;
 	facts->object_surplus = facts->object_changed = facts->object_suspect = FACT_NONE;
 	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
@@ -184,14 +185,11 @@ static int64_t release_time_ms(const struct access_view *view)
 	       (view->request->deleted_at_s + view->deletion_deadline_s - view->now_s) * 1000;
 }
 
-/* A record of before there was proof counts as proven: what it gave goes on. */
 static bool is_admitted(const struct access_view *view)
 {
 	const struct ledger *ledger = view->access->ledger;
 
-	return ledger && view->request &&
-	       (ledger->admitted_generation == 0 ||
-		ledger->admitted_generation == view->request->generation);
+	return ledger && view->request && ledger->admitted_generation == view->request->generation;
 }
 
 struct access_facts access_view_facts(const struct access_view *view)

@@ -16,6 +16,7 @@
 
 enum {
 	PROVEN_MS = 120 * 1000, /* a policy that is deleted is noticed within this time */
+	STALE_ROUNDS = 60,      /* without an answer, ten minutes: what was proven is no more */
 	/* Policies take effect on each API server a moment after they were stored. */
 	SETTLE_S = 10,
 };
@@ -95,7 +96,8 @@ static void fail_with(struct admission_canary *canary, const char *what, const s
 	struct error told = *err;
 
 	error_wrap(&told, "%s", what);
-	if (err->kind == ERROR_UNAVAILABLE && canary->proof.ready)
+	if (err->kind == ERROR_UNAVAILABLE && canary->proof.ready &&
+	    canary->failures < STALE_ROUNDS)
 		end(canary, false);
 	else
 		fail(canary, told.text);
@@ -182,19 +184,46 @@ static void take_unauthorised(struct admission_canary *canary, const struct kube
 		ask(canary, POLICY_AGE);
 }
 
+static bool count_in(struct admission_canary *canary, const char *timestamp, struct error *err)
+{
+	int64_t at_s;
+
+	if (!timestamp)
+		return error_set(err, ERROR_INVALID, "an object without a time");
+	if (!timestamp_parse(timestamp, &at_s, err))
+		return false;
+	if (canary->since_s < at_s + SETTLE_S)
+		canary->since_s = at_s + SETTLE_S;
+	return true;
+}
+
+/* It may have said anything before it was last edited. Its status says nothing. */
+static bool take_times(struct admission_canary *canary, const struct json *metadata,
+		       struct error *err)
+{
+	const struct json *writers = json_find(metadata, "managedFields");
+
+	if (!count_in(canary, json_find_string(metadata, "creationTimestamp"), err))
+		return false;
+	for (size_t i = 0; i < json_size(writers); i++) {
+		const struct json *writer = json_item(writers, i);
+
+		if (text_is_empty(json_find_string(writer, "subresource")) &&
+		    !count_in(canary, json_find_string(writer, "time"), err))
+			return false;
+	}
+	return true;
+}
+
 static void take_age(struct admission_canary *canary, const struct kube_reply *reply)
 {
-	const char *created = json_find_string(reply->object, "metadata", "creationTimestamp");
 	struct error err = {0};
-	int64_t created_s;
 
-	if (reply->err || !created || !timestamp_parse(created, &created_s, &err)) {
+	if (reply->err || !take_times(canary, json_find(reply->object, "metadata"), &err)) {
 		fail_with(canary, "read admission policies (see `credbroker hub-rbac`)",
 			  reply->err ? reply->err : &err);
 		return;
 	}
-	if (canary->since_s < created_s + SETTLE_S)
-		canary->since_s = created_s + SETTLE_S;
 	if (canary->question == POLICY_AGE) {
 		ask(canary, BINDING_AGE);
 		return;
@@ -279,7 +308,8 @@ static void ask(struct admission_canary *canary, enum question question)
 	canary->config.hub.start(canary->config.hub.context,
 				 &(struct kube_request){.verb = reads ? KUBE_GET : KUBE_CREATE,
 							.path = path,
-							.body = body},
+							.body = body,
+							.with_managers = reads},
 				 answered, canary);
 }
 

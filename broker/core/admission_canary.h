@@ -33,8 +33,8 @@ void admission_canary_free(struct admission_canary *canary);
 /* Starts a round; none may be under way. */
 void admission_canary_start(struct admission_canary *canary);
 
-/* What the last round said. One in which the hub did not answer leaves what was known; before the
- * first there is no proof. Borrowed; changes only before ended(). */
+/* What the last round said. One in which the hub did not answer leaves what was known, for ten
+ * minutes; before the first there is no proof. Borrowed; changes only before ended(). */
 const struct admission_proof *admission_canary_proof(const struct admission_canary *canary);
 
 /* How long to wait after a round. */

@@ -485,6 +485,27 @@ static void access_permission_update__tells_nothing_on_a_name_that_is_not_proven
 	assert_string_equal(access->permission.reason, "PolicyMissing");
 }
 
+/* A short list of records denied it; the record is found, and says who asked. */
+static void access_permission_update__decides_anew_when_the_record_is_found(void **state)
+{
+	struct ledger *ledger;
+
+	(void)state;
+	prove(true);
+	ask_as_alice("2026-03-01T12:00:00Z");
+	access->ledger = sample_request_ledger(request);
+	update(1);
+	ledger = TAKE_PTR(access->ledger);
+	seen.admission.since_s += 3600;
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'subjects':[{'users':['alice']}]}}");
+	update(2);
+	assert_false(access->permission.allowed);
+	access_adopt_ledger(access, ledger);
+	update(2);
+	assert_true(access->permission.allowed);
+	assert_non_null(access->ledger->requester);
+}
+
 /* The policies were made anew: the request is older than they are. */
 static void access_permission_update__believes_the_record_of_the_same_spec(void **state)
 {
@@ -587,6 +608,7 @@ int main(void)
 		TEST(access_permission_update__believes_a_requester_of_after_the_policies),
 		TEST(access_permission_update__leaves_open_who_asks_while_nothing_is_proven),
 		TEST(access_permission_update__tells_nothing_on_a_name_that_is_not_proven),
+		TEST(access_permission_update__decides_anew_when_the_record_is_found),
 		TEST(access_permission_update__believes_the_record_of_the_same_spec),
 		TEST(access_permission_update__takes_back_after_the_second_refusal_only),
 		TEST(access_permission_update__notes_no_admission_without_proof),

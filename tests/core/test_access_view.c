@@ -346,7 +346,10 @@ static void access_view_facts__knows_tokens_times_and_failures(void **state)
 	assert_false(facts().undo_failed);
 	access->attempts[ACCESS_DELETE_OBJECT] = 2;
 	access->attempts[ACCESS_WITHDRAW] = 1;
+	access->failure = (struct access_failure){.reason = "x", .step = ACCESS_WITHDRAW};
 	assert_true(facts().undo_failed && facts().withdrawal_failed);
+	access->failure.step = ACCESS_DELETE_OBJECT;
+	assert_false(facts().withdrawal_failed);
 	access->ledger_saved = access->intent_saved = false;
 	assert_false(facts().ledger_saved || facts().intent_saved);
 }
@@ -492,8 +495,8 @@ static void access_view_facts__knows_which_spec_was_admitted(void **state)
 	assert_false(facts().admission_proven);
 	access->ledger->admitted_generation = 2;
 	assert_false(facts().spec_admitted);
-	access->ledger->admitted_generation = 0; /* a record of before */
-	assert_true(facts().spec_admitted);
+	access->ledger->admitted_generation = 0;
+	assert_false(facts().spec_admitted);
 	view.request_allowed = false;
 	view.request_undecided = true;
 	assert_true(facts().request_allowed);

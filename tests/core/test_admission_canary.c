@@ -127,6 +127,34 @@ static void admission_canary__proves_what_stamps_and_refuses(void **state)
 	assert_int_equal(ask(&(struct hub){.policy = AGE("12:01:00")})->since_s, 1772366470);
 }
 
+/* It may have let anything through before somebody changed it back. */
+static void admission_canary__counts_from_the_last_edit(void **state)
+{
+	static const char edited[] =
+		"{'metadata':{'creationTimestamp':'2026-03-01T12:00:00Z','managedFields':["
+		"{'manager':'kubectl','time':'2026-03-01T12:02:00Z'},"
+		"{'manager':'kube-controller-manager','subresource':'status',"
+		"'time':'2026-03-01T12:05:00Z'}]}}";
+
+	(void)state;
+	assert_int_equal(ask(&(struct hub){.binding = edited})->since_s, 1772366530);
+	assert_int_equal(ask(&(struct hub){.policy = edited})->since_s, 1772366530);
+	check_unproven(&(struct hub){.policy = "{'metadata':{'creationTimestamp':'2026-03-01T"
+					       "12:00:00Z','managedFields':[{}]}}"},
+		       "admission policies");
+}
+
+static void admission_canary__does_not_believe_an_old_proof_for_ever(void **state)
+{
+	const struct hub away = {.failing = 503, .failing_path = "/"};
+
+	(void)state;
+	assert_true(ask(&(struct hub){0})->ready);
+	for (int i = 0; i < 60; i++)
+		assert_true(ask(&away)->ready);
+	check_unproven(&away, "503");
+}
+
 static void admission_canary__proves_a_hub_that_refuses_instead_of_stamping(void **state)
 {
 	(void)state;
@@ -190,6 +218,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(admission_canary__proves_what_stamps_and_refuses),
+		TEST(admission_canary__counts_from_the_last_edit),
+		TEST(admission_canary__does_not_believe_an_old_proof_for_ever),
 		TEST(admission_canary__proves_a_hub_that_refuses_instead_of_stamping),
 		TEST(admission_canary__finds_what_is_not_in_force),
 		TEST(admission_canary__takes_no_other_refusal_for_the_policys),
