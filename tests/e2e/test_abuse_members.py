@@ -12,6 +12,7 @@ import pytest
 from fleet import (BINDABLE, IDENTITIES, OWN, PROFILES, TEAM, WITHOUT_POLICY, Fleet, eventually,
                    program)
 from kube_api import KubeApi, path
+from testbed import ROOT
 
 HOME = "argocd"       # a namespace of the member where others have ServiceAccounts
 ACCOUNT = "manager"   # the one that a policy names
@@ -464,16 +465,29 @@ BEHIND_POLICIES = {
                                  ["mutatingwebhookconfigurations"], "create")), "GrantRefused"),
     "a08-kube": (role("kube-system", SECRETS), "GrantRefused"),
     "a08-broker": (role(OWN, SECRETS), "GrantRefused"),
+    # By the admission policy for members alone: these rights the broker holds.
+    "a08-kube-held": (role("kube-system", JOBS), "GrantRefused"),
+    "a08-broker-held": (role(OWN, JOBS), "GrantRefused"),
     "a08-identity": ({"serviceAccountNamespace": "kube-system"}, "NamespaceNotOpened"),
     "a08-account": ({"serviceAccountNamespace": "kube-system",
                      "serviceAccountName": "namespace-controller"}, "NamespaceNotOpened"),
 }
 
 
+def guard_namespaces(member):
+    """The admission policy for members, and until it is in force."""
+    member.kubectl("apply", "-f", ROOT / "deploy/policies/member")
+    tried = ("create", "role", "tried", "--verb=get", "--resource=jobs.batch", "-n", OWN,
+             "--dry-run=server", f"--as=system:serviceaccount:{OWN}:credbroker")
+    eventually(lambda: "credbroker makes no Role" in member.run(*tried).stderr, 60,
+               "the member refuses Roles in the broker's namespace")
+
+
 @pytest.fixture(scope="module")
 def without_policy(fleet):
     """A broker that allows everything, in the place of the other one; last, since it stays."""
     fleet.current.stop()
+    guard_namespaces(fleet.members[fleet.member])
     fleet.current = fleet.broker(file=WITHOUT_POLICY)
     yield fleet
     fleet.current.stop()
