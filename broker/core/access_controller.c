@@ -446,7 +446,7 @@ static void reconcile(struct access_controller *controller, struct access *acces
 		access_drop_token(access); /* it could not be delivered for too long */
 	facts = access_view_facts(&view);
 	plan = access_plan_next(&facts);
-	access->ending = access_ending_is_due(&facts);
+	access->ending = access_ending_is_near(&facts);
 	access->rests = plan.step == ACCESS_REPORT && strcmp(plan.reason, "Issued") == 0;
 	if (plan.step == ACCESS_FORGET) {
 		step_lines_leave(&controller->lines, access);

@@ -18,6 +18,11 @@ bool access_ending_is_due(const struct access_facts *f)
 	return !f->request_exists || f->request_deleting || f->revoking;
 }
 
+bool access_ending_is_near(const struct access_facts *f)
+{
+	return access_ending_is_due(f) || is_denied_again(f);
+}
+
 static bool member_works(const struct access_facts *f)
 {
 	return f->member == MEMBER_READY && f->member_is_recorded_one;

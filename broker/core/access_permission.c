@@ -105,18 +105,13 @@ static bool is_requester_known(const struct access *access, const struct request
 static struct permission_basis basis_of(const struct access *access, const struct hub_state *seen,
 					const struct access_settings *settings)
 {
-	return (struct permission_basis){
-		.policies = seen->policies,
-		.namespaces = seen->namespaces,
-		.profiles = seen->profiles,
-		.identity_namespaces = seen->identity_namespaces,
-		.broker_namespace = settings->namespace,
-		.identity_namespace = settings->identity_namespace,
-		.made_in = access->ledger ? access->ledger->identity_namespace : NULL,
-		.identity = access->ledger ? &access->ledger->objects[0] : NULL,
-		.protected_patterns = settings->protected_patterns,
-		.protected_count = settings->protected_count,
-	};
+	struct permission_basis basis = permission_basis_of(seen, settings);
+
+	if (access->ledger) {
+		basis.made_in = access->ledger->identity_namespace;
+		basis.identity = &access->ledger->objects[0];
+	}
+	return basis;
 }
 
 /* What is denied by its names alone is not filled in: that costs time and memory. */

@@ -104,23 +104,6 @@ static void take_requester(struct case_at_hand *this, const struct json *object)
 		json_append_string(shown, basis->groups[i]);
 }
 
-static void take_basis(struct case_at_hand *this)
-{
-	const struct access_settings *settings = this->basis->settings;
-	const struct hub_state *seen = this->basis->seen;
-
-	this->permission_basis = (struct permission_basis){
-		.policies = seen->policies,
-		.namespaces = seen->namespaces,
-		.profiles = seen->profiles,
-		.identity_namespaces = seen->identity_namespaces,
-		.broker_namespace = settings->namespace,
-		.identity_namespace = settings->identity_namespace,
-		.protected_patterns = settings->protected_patterns,
-		.protected_count = settings->protected_count,
-	};
-}
-
 static void add_opinion(void *context, const char *policy, const struct policy_opinion *opinion)
 {
 	struct json *item = json_append_object(context);
@@ -234,7 +217,7 @@ struct json *explanation_render(const struct explanation_basis *basis, const str
 	this.notes = json_add_array(this.report, "notes");
 	json_add_string(this.report, "request", this.request->key);
 	json_add_string(this.report, "clusterProfile", this.profile_key);
-	take_basis(&this);
+	this.permission_basis = permission_basis_of(basis->seen, basis->settings);
 	take_requester(&this, object);
 	if (this.request->invalid[0])
 		refuse(&this, "InvalidRequest", this.request->invalid);

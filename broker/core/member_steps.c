@@ -24,8 +24,8 @@ static struct ledger_object *planned_object(const struct access *access)
 	return &access->ledger->objects[access->plan.index];
 }
 
-static void call_object(struct access_steps *steps, struct access *access, enum kube_verb verb,
-			const struct json *body, access_reply *handle)
+void member_step_call_object(struct access_steps *steps, struct access *access, enum kube_verb verb,
+			     const struct json *body, access_reply *handle)
 {
 	const struct ledger_object *object = planned_object(access);
 	cleanup_free char *path = NULL;
@@ -44,8 +44,11 @@ static void call_object(struct access_steps *steps, struct access *access, enum 
 	}
 	access_steps_call_member(
 		steps, access,
-		&(struct kube_request){
-			.verb = verb, .path = path, .body = body, .urgent = verb == KUBE_DELETE},
+		&(struct kube_request){.verb = verb,
+				       .path = path,
+				       .body = body,
+				       .with_managers = access->plan.step == ACCESS_RESTORE_OBJECT,
+				       .urgent = verb == KUBE_DELETE},
 		handle);
 }
 
@@ -189,7 +192,7 @@ static void object_created(struct access_steps *steps, struct access *access,
 			   const struct kube_reply *reply)
 {
 	if (reply->kube.reason == KUBE_REASON_ALREADY_EXISTS)
-		call_object(steps, access, KUBE_GET, NULL, existing_object_read);
+		member_step_call_object(steps, access, KUBE_GET, NULL, existing_object_read);
 	else if (reply->err)
 		fail_to_create(steps, access, reply);
 	else
@@ -205,7 +208,7 @@ static void post_object(struct access_steps *steps, struct access *access)
 		return;
 	}
 	object = member_object_render(access->ledger, (size_t)access->plan.index, access->rights);
-	call_object(steps, access, KUBE_CREATE, object, object_created);
+	member_step_call_object(steps, access, KUBE_CREATE, object, object_created);
 }
 
 static void bind_answered(struct access_steps *steps, struct access *access,
@@ -322,7 +325,7 @@ void member_step_create_object(struct access_steps *steps, struct access *access
 {
 	if (planned_object(access)->resource == &KUBE_SERVICE_ACCOUNTS &&
 	    access->permission.existing_identity)
-		call_object(steps, access, KUBE_GET, NULL, identity_found);
+		member_step_call_object(steps, access, KUBE_GET, NULL, identity_found);
 	else if (member_object_binds_existing(access->ledger, (size_t)access->plan.index))
 		ask_bind(steps, access);
 	else
@@ -363,7 +366,7 @@ static void object_deleted(struct access_steps *steps, struct access *access,
 	struct error err = {0};
 
 	if (reply->kube.reason == KUBE_REASON_CONFLICT) {
-		call_object(steps, access, KUBE_GET, NULL, conflicting_object_read);
+		member_step_call_object(steps, access, KUBE_GET, NULL, conflicting_object_read);
 		return;
 	}
 	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND) {
@@ -383,7 +386,7 @@ static void delete_by_uid(struct access_steps *steps, struct access *access, con
 {
 	cleanup_json struct json *options = kube_delete_options(uid, NULL);
 
-	call_object(steps, access, KUBE_DELETE, options, object_deleted);
+	member_step_call_object(steps, access, KUBE_DELETE, options, object_deleted);
 }
 
 /* It was deleted or replaced by hand: it is made anew, or found to be somebody else's. */
@@ -416,7 +419,7 @@ void member_step_apply_object(struct access_steps *steps, struct access *access)
 	}
 	body = member_object_render_change(access->ledger, (size_t)access->plan.index,
 					   access->rights);
-	call_object(steps, access, KUBE_APPLY, body, object_applied);
+	member_step_call_object(steps, access, KUBE_APPLY, body, object_applied);
 }
 
 /* In a namespace that is not opened we made none, and a request for it must not wait there for
@@ -453,5 +456,5 @@ void member_step_delete_object(struct access_steps *steps, struct access *access
 	else if (object->uid)
 		delete_by_uid(steps, access, object->uid);
 	else
-		call_object(steps, access, KUBE_GET, NULL, unrecorded_object_read);
+		member_step_call_object(steps, access, KUBE_GET, NULL, unrecorded_object_read);
 }

@@ -10,8 +10,10 @@
 #include <rbac/access_policy.h>
 #include <rbac/rule_set.h>
 
+#include "core/access_steps.h"
 #include "core/cluster_profile.h"
 #include "core/hub_namespace.h"
+#include "core/hub_state.h"
 #include "core/ledger.h"
 #include "core/request.h"
 #include "core/rights.h"
@@ -21,6 +23,21 @@ void permission_done(struct permission *permission)
 {
 	memory_free(permission->policy);
 	*permission = (struct permission){0};
+}
+
+struct permission_basis permission_basis_of(const struct hub_state *seen,
+					    const struct access_settings *settings)
+{
+	return (struct permission_basis){
+		.policies = seen->policies,
+		.namespaces = seen->namespaces,
+		.profiles = seen->profiles,
+		.identity_namespaces = seen->identity_namespaces,
+		.broker_namespace = settings->namespace,
+		.identity_namespace = settings->identity_namespace,
+		.protected_patterns = settings->protected_patterns,
+		.protected_count = settings->protected_count,
+	};
 }
 
 static void deny(struct permission *permission, const char *reason, const char *text)

@@ -10,6 +10,7 @@
 
 #include <base/error.h>
 
+struct access_settings;
 struct hub_state;
 struct ledger_object;
 struct policy_opinion;
@@ -33,6 +34,10 @@ struct permission_basis {
 	const char *const *groups;
 	size_t group_count;
 };
+
+/* Of what SEEN shows and the operator set; nothing was made, and nobody is known. */
+struct permission_basis permission_basis_of(const struct hub_state *seen,
+					    const struct access_settings *settings);
 
 struct permission {
 	bool allowed;

@@ -113,29 +113,6 @@ static void object_applied(struct access_steps *steps, struct access *access,
 	leave(steps, access);
 }
 
-static void call_object(struct access_steps *steps, struct access *access, enum kube_verb verb,
-			const struct json *body, access_reply *handle)
-{
-	const struct ledger_object *object = planned_object(access);
-	cleanup_free char *path = NULL;
-	struct error err = {0};
-	bool built = kube_path_object(object->resource, object->namespace, object->name, NULL,
-				      &path, &err);
-
-	if (built && verb == KUBE_APPLY)
-		built = kube_path_add_query(&path, "fieldManager", "credbroker", &err) &&
-			kube_path_add_query(&path, "force", "true", &err);
-	if (!built) {
-		access_steps_fail(steps, access, "InvalidRequest", &err);
-		return;
-	}
-	access_steps_call_member(
-		steps, access,
-		&(struct kube_request){
-			.verb = verb, .path = path, .body = body, .with_managers = true},
-		handle);
-}
-
 static void lose_object(struct access_steps *steps, struct access *access, bool told_when_made)
 {
 	access_lose_object(access, (size_t)access->plan.index);
@@ -169,12 +146,12 @@ static void put_back(struct access_steps *steps, struct access *access, const st
 	access->editor = memory_text(member_object_editor(live));
 	if (text_same(difference, MEMBER_OBJECT_AGGREGATION)) {
 		options = kube_delete_options(planned_object(access)->uid, NULL);
-		call_object(steps, access, KUBE_DELETE, options, aggregation_deleted);
+		member_step_call_object(steps, access, KUBE_DELETE, options, aggregation_deleted);
 		return;
 	}
 	body = member_object_render_change(access->ledger, (size_t)access->plan.index,
 					   access->rights);
-	call_object(steps, access, KUBE_APPLY, body, object_applied);
+	member_step_call_object(steps, access, KUBE_APPLY, body, object_applied);
 }
 
 static void report_replaced(struct access_steps *steps, struct access *access)
@@ -222,7 +199,7 @@ void restore_step_begin(struct access_steps *steps, struct access *access)
 		      (access->rights && !rights_is_surplus(access->rights, object));
 
 	if (wanted && access->rights)
-		call_object(steps, access, KUBE_GET, NULL, object_read);
+		member_step_call_object(steps, access, KUBE_GET, NULL, object_read);
 	else
 		leave(steps, access);
 }

@@ -407,6 +407,10 @@ static void access_permission_update__waits_until_the_old_record_is_gone(void **
 	assert_false(access->permission.allowed);
 	assert_int_equal(access->permission_round, 0);
 	assert_true(access->ledger_closed && access->ledger_absent);
+	access->record_kept = true;
+	update(1);
+	assert_string_equal(access->permission.reason, "RecordKept");
+	access->record_kept = false;
 	store_remove(seen.ledgers, "credbroker-system/request-1");
 	store_put(seen.ledgers, "credbroker-system/request-2", sample_request_ledger(request));
 	update(1);
@@ -537,6 +541,62 @@ static void access_permission_update__believes_the_record_of_the_same_spec(void 
 	assert_false(access->requester_known);
 }
 
+static void access_permission_update__knows_the_groups_of_who_asks(void **state)
+{
+	(void)state;
+	prove(true);
+	change_request("{'metadata':{'creationTimestamp':'2026-03-01T12:00:00Z'},'spec':"
+		       "{'requester':{'username':'alice','groups':['first','second']}}}");
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'subjects':[{'groups':['second']}]}}");
+	update(1);
+	assert_true(access->permission.allowed);
+	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'subjects':[{'groups':['third']}]}}");
+	update(2);
+	assert_false(access->permission.allowed || access->undecided);
+}
+
+static void access_permission_update__saves_what_was_proven(void **state)
+{
+	(void)state;
+	prove(true);
+	ask_as_alice("2026-03-01T12:00:00Z");
+	access->ledger = sample_request_ledger(request);
+	update(1);
+	access->ledger_saved = true;
+	request->generation = 2;
+	access->permission_generation = 2;
+	update(2);
+	assert_int_equal(access->ledger->admitted_generation, 2);
+	assert_false(access->ledger_saved);
+}
+
+static void access_permission_update__takes_back_what_lost_its_profile(void **state)
+{
+	(void)state;
+	access->ledger = sample_request_ledger(request);
+	update(1);
+	assert_true(access->permission.allowed && access->rights);
+	store_remove(seen.profiles, PROFILE);
+	update(2);
+	assert_false(access->permission.allowed || access->rights);
+	assert_null(access->permission.policy);
+	assert_string_equal(access->permission.reason, "ClusterProfileNotFound");
+}
+
+static void access_permission_update__asks_again_of_another_spec(void **state)
+{
+	(void)state;
+	update(1);
+	access->failure = (struct access_failure){.reason = "x", .retry_at_ms = 9};
+	access->requester_asked_until_ms = 5;
+	change_request("{'metadata':{'generation':2},'spec':{'suspend':true}}");
+	update(1);
+	assert_int_equal(access->requester_asked_until_ms, 0);
+	assert_int_equal(access->failure.retry_at_ms, 0); /* it turned: nothing is waited for */
+	assert_false(access->permission.allowed || access->rights);
+	assert_null(access->permission.policy);
+}
+
 static void refuse(void)
 {
 	access->requester_refusals++;
@@ -608,6 +668,10 @@ int main(void)
 		TEST(access_permission_update__believes_a_requester_of_after_the_policies),
 		TEST(access_permission_update__leaves_open_who_asks_while_nothing_is_proven),
 		TEST(access_permission_update__tells_nothing_on_a_name_that_is_not_proven),
+		TEST(access_permission_update__knows_the_groups_of_who_asks),
+		TEST(access_permission_update__saves_what_was_proven),
+		TEST(access_permission_update__takes_back_what_lost_its_profile),
+		TEST(access_permission_update__asks_again_of_another_spec),
 		TEST(access_permission_update__decides_anew_when_the_record_is_found),
 		TEST(access_permission_update__believes_the_record_of_the_same_spec),
 		TEST(access_permission_update__takes_back_after_the_second_refusal_only),

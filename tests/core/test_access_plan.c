@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/core/access_ending.h"
 #include "broker/core/access_plan.h"
 #include "broker/core/access_status.h"
 #include "support/sample_facts.h"
@@ -840,6 +841,22 @@ static void access_plan_next__never_breaks_a_rule(void **state)
 			fail_msg("no facts led to \"%s\"", access_step_name((enum access_step)i));
 }
 
+/* What is told apart by it does not wait behind what is new. */
+static void access_ending_is_near__before_a_denial_is_on_record(void **state)
+{
+	struct access_facts issued = ISSUED("");
+	struct access_facts denied = ISSUED("request_allowed=0");
+	struct access_facts nothing_made = ISSUED("request_allowed=0 ledger_exists=0");
+	struct access_facts deleted = ENDING("");
+
+	(void)state;
+	assert_false(access_ending_is_near(&issued));
+	assert_true(access_ending_is_near(&denied));
+	assert_false(access_ending_is_due(&denied));
+	assert_false(access_ending_is_near(&nothing_made));
+	assert_true(access_ending_is_near(&deleted) && access_ending_is_due(&deleted));
+}
+
 static void access_step_name__is_unique_and_lower_case(void **state)
 {
 	(void)state;
@@ -866,6 +883,7 @@ int main(void)
 		cmocka_unit_test(access_plan_next__walks_to_the_end_when_the_member_returns),
 		cmocka_unit_test(access_plan_next__undoes_a_request_deleted_after_each_step),
 		cmocka_unit_test(access_plan_next__never_breaks_a_rule),
+		cmocka_unit_test(access_ending_is_near__before_a_denial_is_on_record),
 		cmocka_unit_test(access_step_name__is_unique_and_lower_case),
 	};
 

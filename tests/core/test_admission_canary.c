@@ -83,6 +83,8 @@ static void answer_request(const struct hub *hub, const struct scripted_call *ca
 
 static void answer_one(const struct hub *hub, const struct scripted_call *call)
 {
+	/* who edited a policy, and when, stands in what is left out else */
+	assert_int_equal(call->with_managers, strcmp(call->verb, "GET") == 0);
 	if (hub->failing_path && strstr(call->path, hub->failing_path))
 		answer(call, hub->failing, hub->failing == 403 ? "Forbidden" : NULL, NULL);
 	else if (strstr(call->path, "selfsubjectreviews"))

@@ -159,10 +159,14 @@ static void compare_opinion(const struct access_policy *policy,
 			    const struct policy_question *question, const char *what)
 {
 	struct policy_decision decision = {0};
+	struct policy_decision first = {0};
 	struct policy_opinion opinion = {0};
 	bool allowed = access_policies_decide(&policy, 1, question, &decision);
 	bool missing = text_same(decision.reason, "PolicyMissing");
 
+	assert_int_equal(access_policies_are_for(&policy, 1, question, &first), !missing);
+	assert_true(text_same(first.reason, missing ? decision.reason : NULL));
+	assert_string_equal(first.text, missing ? decision.text : "");
 	access_policy_judge(policy, question, &opinion);
 	if (opinion.allowed != allowed || !text_same(opinion.reason, decision.reason) ||
 	    (opinion.refused == NULL) != allowed || (allowed && !opinion.agreed) ||

@@ -157,6 +157,7 @@ static void take_call(struct scripted_port *port, const char *profile_key,
 			 .bearer = request->bearer ? memory_text(secret_expose(request->bearer))
 						   : NULL,
 			 .accept = memory_text(request->accept),
+			 .with_managers = request->with_managers,
 			 .urgent = request->urgent},
 		.done = done,
 		.done_context = done_context,

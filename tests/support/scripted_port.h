@@ -25,6 +25,7 @@ struct scripted_call {
 	const struct json *body; /* NULL: none */
 	const char *bearer;      /* NULL: the broker's own identity */
 	const char *accept;      /* NULL: as usual */
+	bool with_managers;
 	bool urgent;
 };
 
