@@ -11,10 +11,11 @@
 
 #include <base/digest.h>
 #include <base/error.h>
-#include <base/secret.h>
 
 #include "core/access_facts.h"
+#include "core/access_failure.h"
 #include "core/access_plan.h"
+#include "core/access_token.h"
 #include "core/permission.h"
 #include "core/step_line.h"
 
@@ -23,23 +24,6 @@ struct kube_reply;
 struct rights;
 struct store;
 struct ledger;
-
-/* Why the last step failed. */
-struct access_failure {
-	enum access_step step;
-	int index;
-	struct error error;
-	const char *reason;  /* static; NULL: no failure */
-	int64_t retry_at_ms; /* monotonic */
-};
-
-/* A token between its mint and its delivery. */
-struct access_token {
-	struct secret secret;
-	int64_t generation;
-	int64_t renew_at_ms; /* monotonic */
-	bool proved;
-};
 
 struct access {
 	char *uid;

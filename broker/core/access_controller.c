@@ -3,18 +3,13 @@
 #include <string.h>
 
 #include <base/cleanup.h>
-#include <base/clock.h>
-#include <base/json.h>
 #include <base/memory.h>
 #include <base/text.h>
 
 #include "core/access.h"
-#include "core/access_ending.h"
 #include "core/access_index.h"
 #include "core/access_news.h"
-#include "core/access_permission.h"
-#include "core/access_status.h"
-#include "core/access_view.h"
+#include "core/access_pass.h"
 #include "core/destinations.h"
 #include "core/hub_state.h"
 #include "core/kube_path.h"
@@ -30,20 +25,12 @@ struct access_controller {
 	struct access_controller_config config;
 	struct access_steps steps;
 	struct hub_state seen;
-	uint64_t round; /* counts what changed that permissions rest on; begins at 1 */
 	struct access_index index;
-	struct member_checks *checks;
 	struct step_lines lines;
+	struct access_pass pass;
 	bool begun;
 	bool all_concerned; /* every access is to be looked at */
 };
-
-static void tell(struct access_controller *controller, struct access *access,
-		 const struct access_news *news)
-{
-	access->reported_reason = news->reason;
-	controller->config.tell(controller->config.context, news);
-}
 
 static void step_ended(void *context, struct access *access)
 {
@@ -51,7 +38,7 @@ static void step_ended(void *context, struct access *access)
 	struct access_news news;
 
 	if (access_news_of_step(access, &news))
-		tell(controller, access, &news);
+		access_pass_tell(&controller->pass, access, &news);
 	step_lines_leave(&controller->lines, access);
 	access_index_rest(&controller->index, access);
 	access_index_add(&controller->index, access);
@@ -80,7 +67,6 @@ struct access_controller *access_controller_new(const struct access_controller_c
 
 	controller->config = *config;
 	hub_state_init(&controller->seen);
-	controller->round = 1;
 	access_index_init(&controller->index, config->clock, config->wake, config->context);
 	step_lines_init(&controller->lines);
 	controller->steps = (struct access_steps){
@@ -96,14 +82,20 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.tell = tell_beside,
 		.context = controller,
 	};
-	controller->checks = member_checks_new(&(struct member_checks_config){
-		.executor = config->executor,
-		.clock = config->clock,
+	controller->pass = (struct access_pass){
+		.steps = &controller->steps,
 		.index = &controller->index,
-		.interval_ms = config->settings->member_check_interval_ms,
-		.tell = config->tell,
-		.context = config->context,
-	});
+		.lines = &controller->lines,
+		.checks = member_checks_new(&(struct member_checks_config){
+			.executor = config->executor,
+			.clock = config->clock,
+			.index = &controller->index,
+			.interval_ms = config->settings->member_check_interval_ms,
+			.tell = config->tell,
+			.context = config->context,
+		}),
+		.round = 1,
+	};
 	return controller;
 }
 
@@ -112,7 +104,7 @@ void access_controller_free(struct access_controller *controller)
 	if (!controller)
 		return;
 	destinations_free(controller->steps.destinations);
-	member_checks_free(controller->checks);
+	member_checks_free(controller->pass.checks);
 	step_lines_done(&controller->lines);
 	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
@@ -222,7 +214,7 @@ void access_controller_member_changed(struct access_controller *controller, cons
 	const struct access_executor *executor = &controller->config.executor;
 	struct arrival arrival = {controller, profile_key, {.state = MEMBER_NO_ACCESS}};
 
-	member_checks_member_changed(controller->checks, profile_key);
+	member_checks_member_changed(controller->pass.checks, profile_key);
 	if (!controller->begun)
 		return;
 	arrival.member = executor->member(executor->context, profile_key);
@@ -236,14 +228,14 @@ void access_controller_access_changed(struct access_controller *controller, cons
 
 static void profile_changed(struct access_controller *controller, const char *key)
 {
-	controller->round++; /* policies may select it by its labels */
+	controller->pass.round++; /* policies may select it by its labels */
 	add_concerned(controller, has_another_chance, key);
 }
 
 static void policy_changed(struct access_controller *controller, const char *name)
 {
 	(void)name;
-	controller->round++;
+	controller->pass.round++;
 	controller->all_concerned = true; /* once, however many of them change at a time */
 	controller->config.wake(controller->config.context);
 }
@@ -258,7 +250,7 @@ static bool is_within(struct access *access, const char *namespace_name)
 
 static void namespace_changed(struct access_controller *controller, const char *name)
 {
-	controller->round++;
+	controller->pass.round++;
 	add_concerned(controller, is_within, name);
 }
 
@@ -300,164 +292,6 @@ void access_controller_begin(struct access_controller *controller)
 	controller->config.wake(controller->config.context);
 }
 
-static struct access_view view_of(struct access_controller *controller, struct access *access)
-{
-	const struct access_executor *executor = &controller->config.executor;
-	const struct request *request = access_steps_request(&controller->steps, access);
-	int64_t now_ms = clock_monotonic_ms(controller->config.clock);
-
-	struct member_facts member = {.state = MEMBER_NO_ACCESS};
-
-	if (request && request->has_conditions)
-		access->acknowledged = true;
-	if (request && request->finalizer_index >= 0)
-		access->finalizer_added =
-			false; /* from here on the watch says whether it is there */
-	access_permission_update(access, request, &controller->seen, controller->config.settings,
-				 controller->round);
-	if (access->permission.allowed ||
-	    access->ledger) /* who is denied learns nothing and causes no call */
-		member = executor->member(executor->context, access->profile_key);
-	return (struct access_view){
-		.now_ms = now_ms,
-		.now_s = clock_wall_s(controller->config.clock),
-		.access = access,
-		.request = request,
-		.admission_proven = controller->seen.admission.ready,
-		.request_allowed = access->permission.allowed,
-		.request_undecided = access->undecided,
-		.denial_confirmed = access->denial_confirmed,
-		.denial = access->permission.reason,
-		.profile_exists =
-			store_find(controller->seen.profiles, access->profile_key) != NULL,
-		.member = member,
-		.destination = request ? destinations_state(controller->steps.destinations,
-							    request->namespace, now_ms)
-				       : DESTINATION_UNKNOWN,
-		.deletion_deadline_s = controller->config.settings->deletion_deadline_s,
-		.ledgers = controller->seen.ledgers,
-	};
-}
-
-static struct json *status_of(struct access_controller *controller, struct access *access,
-			      const struct access_view *view, const struct access_facts *facts,
-			      const struct access_plan *plan)
-{
-	struct error err = {0};
-	const char *old_text =
-		access->echoed_status ? access->echoed_status : view->request->status;
-	cleanup_json struct json *old =
-		old_text ? json_parse(old_text, strlen(old_text), &err) : NULL;
-
-	return access_status_render(&(struct access_report){
-		.request = view->request,
-		.access = access,
-		.facts = facts,
-		.plan = plan,
-		.member_detail = view->member.detail,
-		.old_status = old,
-		.now_s = clock_wall_s(controller->config.clock),
-	});
-}
-
-static void rest(struct access_controller *controller, struct access *access,
-		 const struct access_facts *facts, const struct access_plan *plan)
-{
-	const struct ledger_anchor *token =
-		facts->credential_delivered
-			? ledger_anchor(access->ledger, access->delivery_generation)
-			: NULL;
-	int64_t left_s = token ? token->expires_at - clock_wall_s(controller->config.clock) : 0;
-
-	step_lines_leave(&controller->lines, access);
-	access_index_rest(&controller->index, access);
-	if (plan->recheck_at_ms > 0)
-		access_index_add_at(&controller->index, access, plan->recheck_at_ms);
-	if (access->status_retry_at_ms > facts->now_ms)
-		access_index_add_at(&controller->index, access, access->status_retry_at_ms);
-	if (left_s >= 0 && token) /* then Ready is not true any more, whatever else happens */
-		access_index_add_at(&controller->index, access,
-				    facts->now_ms + (left_s + 1) * 1000);
-}
-
-/* False: it waits for its turn, which comes when the step of another one ends. */
-static bool enters(struct access_controller *controller, struct access *access, const char *key)
-{
-	if (step_lines_enter(&controller->lines, access, key))
-		return true;
-	access_index_rest(&controller->index, access);
-	return false;
-}
-
-static void report(struct access_controller *controller, struct access *access,
-		   const struct access_view *view, const struct access_facts *facts,
-		   const struct access_plan *plan)
-{
-	cleanup_json struct json *status = NULL;
-	cleanup_free char *text = NULL;
-	struct access_news news;
-	size_t size;
-
-	if (!view->request || access_news_stand(access, plan)) {
-		rest(controller, access, facts, plan);
-		return;
-	}
-	if (strcmp(plan->reason, "Retrying") != 0)
-		access->failure = (struct access_failure){0}; /* something else stops it now */
-	if (access_news_of_wait(access, plan, &news))
-		tell(controller, access, &news);
-	status = status_of(controller, access, view, facts, plan);
-	text = json_dump(status, &size);
-	if (access->released || view->now_ms < access->status_retry_at_ms ||
-	    access_status_stands(access, view->request, text)) {
-		rest(controller, access, facts, plan);
-		return;
-	}
-	if (!enters(controller, access, NULL))
-		return;
-	access->plan = *plan;
-	access_steps_write_status(&controller->steps, access, status);
-}
-
-static void start(struct access_controller *controller, struct access *access,
-		  const struct access_plan *plan)
-{
-	const char *key = access_steps_call_a_member(plan->step) ? access->profile_key : NULL;
-
-	if (plan->step == ACCESS_CHECK_DESTINATION) /* one call serves many */
-		step_lines_leave(&controller->lines, access);
-	else if (!enters(controller, access, key))
-		return;
-	access_steps_start(&controller->steps, access, plan);
-}
-
-static void reconcile(struct access_controller *controller, struct access *access)
-{
-	struct access_view view;
-	struct access_facts facts;
-	struct access_plan plan;
-
-	access_adopt_shown_ledger(access, controller->seen.ledgers,
-				  controller->config.settings->namespace);
-	if (access->ledger && access->ledger->resource_version)
-		member_checks_want(controller->checks, access->profile_key);
-	view = view_of(controller, access);
-	if (!secret_is_empty(&access->token.secret) && view.now_ms >= access->token.renew_at_ms)
-		access_drop_token(access); /* it could not be delivered for too long */
-	facts = access_view_facts(&view);
-	plan = access_plan_next(&facts);
-	access->ending = access_ending_is_near(&facts);
-	access->rests = plan.step == ACCESS_REPORT && strcmp(plan.reason, "Issued") == 0;
-	if (plan.step == ACCESS_FORGET) {
-		step_lines_leave(&controller->lines, access);
-		access_index_forget(&controller->index, access);
-	} else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE) {
-		report(controller, access, &view, &facts, &plan);
-	} else {
-		start(controller, access, &plan);
-	}
-}
-
 static bool is_any(struct access *access, const char *key)
 {
 	(void)access;
@@ -477,10 +311,10 @@ void access_controller_run(struct access_controller *controller)
 		struct access *access = access_index_next(&controller->index);
 
 		if (!access) {
-			member_checks_run(controller->checks); /* nothing else is due */
+			member_checks_run(controller->pass.checks); /* nothing else is due */
 			break;
 		}
-		reconcile(controller, access);
+		access_pass_run(&controller->pass, access);
 	}
 	step_lines_call(&controller->lines,
 			&controller->index); /* who was called may have had no use for its place */
@@ -489,7 +323,7 @@ void access_controller_run(struct access_controller *controller)
 int64_t access_controller_next_due_ms(const struct access_controller *controller)
 {
 	int64_t due_ms = work_queue_next_due_ms(controller->index.queue);
-	int64_t check_ms = member_checks_next_due_ms(controller->checks);
+	int64_t check_ms = member_checks_next_due_ms(controller->pass.checks);
 
 	if (!controller->begun)
 		return -1;

@@ -1,0 +1,187 @@
+#include "core/access_pass.h"
+
+#include <string.h>
+
+#include <base/cleanup.h>
+#include <base/clock.h>
+#include <base/json.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+#include "core/access.h"
+#include "core/access_ending.h"
+#include "core/access_index.h"
+#include "core/access_news.h"
+#include "core/access_permission.h"
+#include "core/access_status.h"
+#include "core/access_steps.h"
+#include "core/access_view.h"
+#include "core/destinations.h"
+#include "core/hub_state.h"
+#include "core/ledger.h"
+#include "core/member_checks.h"
+#include "core/request.h"
+#include "core/step_lines.h"
+#include "core/store.h"
+
+void access_pass_tell(const struct access_pass *pass, struct access *access,
+		      const struct access_news *news)
+{
+	access->reported_reason = news->reason;
+	pass->steps->tell(pass->steps->context, news);
+}
+
+static struct access_view view_of(struct access_pass *pass, struct access *access)
+{
+	const struct access_executor *executor = &pass->steps->executor;
+	const struct request *request = access_steps_request(pass->steps, access);
+	int64_t now_ms = clock_monotonic_ms(pass->steps->clock);
+
+	struct member_facts member = {.state = MEMBER_NO_ACCESS};
+
+	if (request && request->has_conditions)
+		access->acknowledged = true;
+	if (request && request->finalizer_index >= 0)
+		access->finalizer_added =
+			false; /* from here on the watch says whether it is there */
+	access_permission_update(access, request, pass->steps->seen, pass->steps->settings,
+				 pass->round);
+	if (access->permission.allowed ||
+	    access->ledger) /* who is denied learns nothing and causes no call */
+		member = executor->member(executor->context, access->profile_key);
+	return (struct access_view){
+		.now_ms = now_ms,
+		.now_s = clock_wall_s(pass->steps->clock),
+		.access = access,
+		.request = request,
+		.admission_proven = pass->steps->seen->admission.ready,
+		.request_allowed = access->permission.allowed,
+		.request_undecided = access->undecided,
+		.denial_confirmed = access->denial_confirmed,
+		.denial = access->permission.reason,
+		.profile_exists =
+			store_find(pass->steps->seen->profiles, access->profile_key) != NULL,
+		.member = member,
+		.destination = request ? destinations_state(pass->steps->destinations,
+							    request->namespace, now_ms)
+				       : DESTINATION_UNKNOWN,
+		.deletion_deadline_s = pass->steps->settings->deletion_deadline_s,
+		.ledgers = pass->steps->seen->ledgers,
+	};
+}
+
+static struct json *status_of(struct access_pass *pass, struct access *access,
+			      const struct access_view *view, const struct access_facts *facts,
+			      const struct access_plan *plan)
+{
+	struct error err = {0};
+	const char *old_text =
+		access->echoed_status ? access->echoed_status : view->request->status;
+	cleanup_json struct json *old =
+		old_text ? json_parse(old_text, strlen(old_text), &err) : NULL;
+
+	return access_status_render(&(struct access_report){
+		.request = view->request,
+		.access = access,
+		.facts = facts,
+		.plan = plan,
+		.member_detail = view->member.detail,
+		.old_status = old,
+		.now_s = clock_wall_s(pass->steps->clock),
+	});
+}
+
+static void rest(struct access_pass *pass, struct access *access, const struct access_facts *facts,
+		 const struct access_plan *plan)
+{
+	const struct ledger_anchor *token =
+		facts->credential_delivered
+			? ledger_anchor(access->ledger, access->delivery_generation)
+			: NULL;
+	int64_t left_s = token ? token->expires_at - clock_wall_s(pass->steps->clock) : 0;
+
+	step_lines_leave(pass->lines, access);
+	access_index_rest(pass->index, access);
+	if (plan->recheck_at_ms > 0)
+		access_index_add_at(pass->index, access, plan->recheck_at_ms);
+	if (access->status_retry_at_ms > facts->now_ms)
+		access_index_add_at(pass->index, access, access->status_retry_at_ms);
+	if (left_s >= 0 && token) /* then Ready is not true any more, whatever else happens */
+		access_index_add_at(pass->index, access, facts->now_ms + (left_s + 1) * 1000);
+}
+
+/* False: it waits for its turn, which comes when the step of another one ends. */
+static bool enters(struct access_pass *pass, struct access *access, const char *key)
+{
+	if (step_lines_enter(pass->lines, access, key))
+		return true;
+	access_index_rest(pass->index, access);
+	return false;
+}
+
+static void report(struct access_pass *pass, struct access *access, const struct access_view *view,
+		   const struct access_facts *facts, const struct access_plan *plan)
+{
+	cleanup_json struct json *status = NULL;
+	cleanup_free char *text = NULL;
+	struct access_news news;
+	size_t size;
+
+	if (!view->request || access_news_stand(access, plan)) {
+		rest(pass, access, facts, plan);
+		return;
+	}
+	if (strcmp(plan->reason, "Retrying") != 0)
+		access->failure = (struct access_failure){0}; /* something else stops it now */
+	if (access_news_of_wait(access, plan, &news))
+		access_pass_tell(pass, access, &news);
+	status = status_of(pass, access, view, facts, plan);
+	text = json_dump(status, &size);
+	if (access->released || view->now_ms < access->status_retry_at_ms ||
+	    access_status_stands(access, view->request, text)) {
+		rest(pass, access, facts, plan);
+		return;
+	}
+	if (!enters(pass, access, NULL))
+		return;
+	access->plan = *plan;
+	access_steps_write_status(pass->steps, access, status);
+}
+
+static void start(struct access_pass *pass, struct access *access, const struct access_plan *plan)
+{
+	const char *key = access_steps_call_a_member(plan->step) ? access->profile_key : NULL;
+
+	if (plan->step == ACCESS_CHECK_DESTINATION) /* one call serves many */
+		step_lines_leave(pass->lines, access);
+	else if (!enters(pass, access, key))
+		return;
+	access_steps_start(pass->steps, access, plan);
+}
+
+void access_pass_run(struct access_pass *pass, struct access *access)
+{
+	struct access_view view;
+	struct access_facts facts;
+	struct access_plan plan;
+
+	access_adopt_shown_ledger(access, pass->steps->seen->ledgers,
+				  pass->steps->settings->namespace);
+	if (access->ledger && access->ledger->resource_version)
+		member_checks_want(pass->checks, access->profile_key);
+	view = view_of(pass, access);
+	if (!secret_is_empty(&access->token.secret) && view.now_ms >= access->token.renew_at_ms)
+		access_drop_token(access); /* it could not be delivered for too long */
+	facts = access_view_facts(&view);
+	plan = access_plan_next(&facts);
+	access->ending = access_ending_is_near(&facts);
+	access->rests = plan.step == ACCESS_REPORT && strcmp(plan.reason, "Issued") == 0;
+	if (plan.step == ACCESS_FORGET) {
+		step_lines_leave(pass->lines, access);
+		access_index_forget(pass->index, access);
+	} else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE) {
+		report(pass, access, &view, &facts, &plan);
+	} else {
+		start(pass, access, &plan);
+	}
+}
