@@ -1,7 +1,7 @@
 # The front door. `make` alone says what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint bench clean
+.PHONY: help deps build demo test lint bench soak clean
 
 JOBS ?= $(shell nproc)
 export JOBS
@@ -37,6 +37,10 @@ bench: build ## measure; prints ratios of what ran side by side
 	@.ci/deps test
 	cmake --build --preset release --target bare_client --parallel $(JOBS)
 	@CREDBROKER=$(CURDIR)/build/release/credbroker tests/bench/bench
+
+soak: build ## half an hour of trouble for 1,000 credentials: who loses one, what is left behind?
+	@.ci/deps test
+	@CREDBROKER=$(CURDIR)/build/release/credbroker tests/bench/soak
 
 clean: ## remove what was built here (the control planes' programs are cached elsewhere and stay)
 	rm -rf build

@@ -1,9 +1,11 @@
 /* bare_client - makes the API calls of a plan with libcurl, and does nothing else.
  *
- *     bare_client PLAN < requests
+ *     bare_client [--read] PLAN < requests
  *
  * It is what the broker is measured against: the same calls in the same order, over as many
- * connections of the same kind, with neither stores nor watches nor JSON. Each line of its input,
+ * connections of the same kind, with neither stores nor watches nor JSON. With --read it parses
+ * each reply and follows the plan's watches, and still keeps nothing: no controller that reads
+ * with the same library can do with less. Each line of its input,
  * "INDEX UID MEMBER", is a request that it makes a credential for. Each credential is a line of
  * its output, "INDEX SECONDS". It ends when its input has ended and all is done.
  *
@@ -12,6 +14,8 @@
  * peer SERVER CA_FILE TOKEN_FILE CONNECTIONS: the hub; for each member itself, then its proofs
  *
  * call PEER METHOD PATH CONTENT_TYPE ACCEPT STATUS ASIDE BODY: PEER is hub, member or proof
+ *
+ * watch SERVER_PATH: on the hub, from the newest version on; only with --read
  *
  * A call that is aside is waited for by nobody but the end. In PATH and BODY stand @i@ for the
  * index, @u@ for the UID, and @uN@ and @vN@ for the UID and the resourceVersion in the reply to
@@ -29,6 +33,8 @@
 
 #include <base/memory.h>
 #include <base/text.h>
+
+#include "bare_reader.h"
 
 enum {
 	CALLS_MAX = 32,
@@ -95,6 +101,7 @@ static size_t peer_count;
 static CURLM *multi;
 static size_t credentials_open;
 static bool input_ended;
+static bool reading;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
 {
@@ -309,6 +316,8 @@ static void task_ended(struct slot *slot, CURLcode code)
 	if (code != CURLE_OK || status != call->status)
 		fail("%s %s: %s, status %ld: %.300s", call->method, text_chars(&slot->url),
 		     curl_easy_strerror(code), status, text_chars(&slot->reply));
+	if (reading && !bare_reader_parse(text_chars(&slot->reply), slot->reply.size))
+		fail("%s %s: the reply is no JSON", call->method, text_chars(&slot->url));
 	keep_values(credential, index, text_chars(&slot->reply));
 	memory_free(task);
 	curl_multi_remove_handle(multi, slot->easy);
@@ -333,6 +342,8 @@ static void reap(void)
 		struct slot *slot = NULL;
 
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&slot);
+		if (!slot->task)
+			fail("a watch has ended: %s", curl_easy_strerror(message->data.result));
 		task_ended(slot, message->data.result);
 	}
 }
@@ -450,6 +461,24 @@ static void add_call(char *fields[])
 	};
 }
 
+static void add_watch(char *fields[])
+{
+	if (!reading)
+		return;
+
+	struct slot *slot = memory_new(sizeof(*slot));
+	*slot = (struct slot){.peer = &peers[0], .url = text_with_max(REPLY_MAX)};
+	slot->easy = easy_new(slot);
+	text_append(&slot->url, slot->peer->server);
+	text_append(&slot->url, fields[1]);
+	slot->headers = curl_slist_append(NULL, slot->peer->authorization);
+	curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers);
+	curl_easy_setopt(slot->easy, CURLOPT_URL, text_chars(&slot->url));
+	bare_reader_follow(slot->easy);
+	if (curl_multi_add_handle(multi, slot->easy) != CURLM_OK)
+		fail("libcurl takes no watch");
+}
+
 static void read_plan(const char *path)
 {
 	char *plan = read_file(path); /* what is read of it points into it */
@@ -464,6 +493,8 @@ static void read_plan(const char *path)
 			add_peer(fields);
 		else if (count == 9)
 			add_call(fields);
+		else if (count == 2)
+			add_watch(fields);
 		else
 			fail("a line of the plan has %zu fields", count);
 	}
@@ -471,12 +502,13 @@ static void read_plan(const char *path)
 
 int main(int count, char *arguments[])
 {
-	if (count != 2)
-		fail("usage: bare_client PLAN");
+	reading = count == 3 && strcmp(arguments[1], "--read") == 0;
+	if (count != (reading ? 3 : 2))
+		fail("usage: bare_client [--read] PLAN");
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	multi = curl_multi_init();
 	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
-	read_plan(arguments[1]);
+	read_plan(arguments[count - 1]);
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
 	run();
 	return 0;

@@ -18,6 +18,9 @@ ASIDE = re.compile(r"/apis/events\.k8s\.io/")
 PROOF = re.compile(r"/selfsubjectreviews$")
 # Asked once a minute for a namespace, however many credentials are issued in it.
 SHARED = re.compile(r"/selfsubjectaccessreviews$")
+WATCHED = ("/apis/multicluster.x-k8s.io/v1alpha1/authtokenrequests",
+           "/apis/credbroker.dev/v1alpha1/namespaces/credbroker-system/issuedcredentials")
+WATCH_SECONDS = 900
 DERIVED_NAME = re.compile(r"credbroker-[a-z-]+-[a-z2-7]{26}")
 
 
@@ -85,6 +88,12 @@ def call_lines(calls, name, uid):
                          call["type"], call["accept"], str(call["status"]),
                          "1" if ASIDE.search(call["path"]) else "0",
                          with_marks(call["body"], marks)])
+
+
+def watch_lines():
+    """Those watches of the broker's that tell of the credentials themselves."""
+    for resource in WATCHED:
+        yield f"watch\t{resource}?watch=1&timeoutSeconds={WATCH_SECONDS}"
 
 
 def peer_line(server, ca, token_file, connections):

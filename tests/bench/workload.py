@@ -29,7 +29,7 @@ def name_of(index):
     return f"bench-{index:0{INDEX_DIGITS}d}"
 
 
-def body_of(index, profile):
+def body_of(index, profile, more):
     return {"apiVersion": API_MULTICLUSTER, "kind": "AuthTokenRequest",
             "metadata": {"name": name_of(index), "namespace": TEAM},
             "spec": {
@@ -37,20 +37,23 @@ def body_of(index, profile):
                                          "name": profile, "namespace": PROFILES},
                 "serviceAccountName": name_of(index),
                 "clusterRoles": [{"name": "jobs", "rules": [
-                    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}]}]}}
+                    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}]}],
+                **more}}
 
 
 class Workload:
-    """On one fleet; request I is for member I modulo their number."""
+    """On one fleet; request I is for member I modulo their number. MORE: for each spec."""
 
-    def __init__(self, fleet):
+    def __init__(self, fleet, more=None):
         self.fleet = fleet
+        self.more = more or {}
         self.profiles = list(fleet.members)
 
     def create(self, index):
         """Returns the line that tells bare_client of it."""
         member = index % len(self.profiles)
-        created = self.fleet.hub_api.create(REQUESTS, body_of(index, self.profiles[member]))
+        created = self.fleet.hub_api.create(REQUESTS, body_of(index, self.profiles[member],
+                                                               self.more))
         return f"{index:0{INDEX_DIGITS}d} {created['metadata']['uid']} {member}\n"
 
     def clear(self):
