@@ -1,4 +1,4 @@
-/* bare_reader - reads what a client is sent, with jansson, and forgets it.
+/* bare_reader.h - reads what a client is sent, with jansson, and forgets it.
  *
  * What the bare client does beside its calls when it is to be told what a controller cannot do
  * without: parsing each reply, and following watches. */
