@@ -8,10 +8,10 @@
 #include <base/error.h>
 #include <base/memory.h>
 
+#include "admission_service.h"
 #include "core/access.h"
 #include "core/access_controller.h"
 #include "core/access_news.h"
-#include "core/admission_canary.h"
 #include "core/kube_path.h"
 #include "edge/event_recorder.h"
 #include "edge/http_client.h"
@@ -50,17 +50,15 @@ struct broker {
 	struct event_recorder *events;
 	struct push_executor *executor;
 	struct access_controller *controller;
-	struct admission_canary *canary;
+	struct admission_service *admission;
 	struct access_settings settings;
 	char *hub_id;
 	struct hub_id_search *hub_id_search;
 	struct hub_watch watches[WATCH_COUNT];
 	size_t synced; /* watches with a list, and the first word on admission */
-	bool admission_asked, admission_ready;
 	struct loop_timer work_timer;
 	struct loop_timer retry_timer;
 	struct loop_timer ca_timer;
-	struct loop_timer canary_timer;
 	int tries;
 	struct error fatal;
 };
@@ -143,39 +141,11 @@ static void watch_synced(void *context)
 	synced(((struct hub_watch *)context)->broker);
 }
 
-static void ask_admission(void *context)
-{
-	admission_canary_start(((struct broker *)context)->canary);
-}
-
-static void tell_admission(const struct admission_proof *proof, bool was_ready, bool first)
-{
-	if (proof->ready && (first || !was_ready))
-		log_event(LOG_LEVEL_INFO, "the hub enforces its admission policies", NULL);
-	else if (!proof->ready && (first || was_ready))
-		log_event(LOG_LEVEL_WARNING, "nothing new is issued: admission is not proven",
-			  "reason", "AdmissionNotProven", "error", proof->text, NULL);
-}
-
-static void tell_admission_ready(struct broker *broker, bool ready)
-{
-	health_service_set_ready(broker->health, "admission", ready,
-				 "the hub's admission policies are not proven");
-}
-
-static void admission_answered(void *context)
+static void admission_answered(void *context, const struct admission_proof *proof, bool first)
 {
 	struct broker *broker = context;
-	const struct admission_proof *proof = admission_canary_proof(broker->canary);
-	bool first = !broker->admission_asked;
 
-	tell_admission(proof, broker->admission_ready, first);
-	broker->admission_asked = true;
-	broker->admission_ready = proof->ready;
 	access_controller_admission_changed(broker->controller, proof);
-	tell_admission_ready(broker, proof->ready);
-	loop_timer_set(broker->loop, &broker->canary_timer,
-		       admission_canary_delay_ms(broker->canary), ask_admission, broker);
 	if (first)
 		synced(broker);
 }
@@ -266,14 +236,14 @@ static void begin(struct broker *broker, const char *hub_id)
 	tell_hub_id(broker, true);
 	build_controller(broker);
 	start_watches(broker);
-	broker->canary = admission_canary_new(&(struct admission_canary_config){
+	broker->admission = admission_service_new(&(struct admission_service_config){
 		.hub = {.start = start_hub, .context = broker},
+		.loop = broker->loop,
 		.namespace = broker->options->namespace,
-		.ended = admission_answered,
+		.health = broker->health,
+		.answered = admission_answered,
 		.context = broker,
 	});
-	tell_admission_ready(broker, false);
-	ask_admission(broker);
 }
 
 static void find_hub_id(void *context);
@@ -401,7 +371,6 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->work_timer);
 	loop_timer_clear(&broker->retry_timer);
 	loop_timer_clear(&broker->ca_timer);
-	loop_timer_clear(&broker->canary_timer);
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
 	health_service_free(broker->health);
@@ -410,7 +379,7 @@ void broker_free(struct broker *broker)
 	hub_id_abandon(broker->hub_id_search);
 	event_recorder_free(broker->events);
 	access_controller_free(broker->controller);
-	admission_canary_free(broker->canary);
+	admission_service_free(broker->admission);
 	http_client_free(broker->http);
 	loop_free(broker->loop);
 	memory_free(broker->hub_id);
