@@ -25,13 +25,15 @@
 #include "edge/push_executor.h"
 #include "health_service.h"
 #include "hub_connection.h"
+#include "leadership.h"
 #include "options.h"
 
 enum {
 	WATCH_COUNT = 7,
 	HUB_RETRY_MS = 2000,
 	CA_CHECK_MS = 60 * 1000,
-	HUB_TRIES = 5, /* at start only; afterwards the hub may be away for as long as it likes */
+	STOP_MS = 1000, /* for the steps in flight, and the half of it for the Lease */
+	HUB_TRIES = 5,  /* at start only; afterwards the hub may be away for as long as it likes */
 };
 
 struct hub_watch {
@@ -49,6 +51,7 @@ struct broker {
 	struct health_service *health; /* NULL: nobody asks */
 	struct event_recorder *events;
 	struct push_executor *executor;
+	struct leadership *leadership;
 	struct access_controller *controller;
 	struct admission_service *admission;
 	struct access_settings settings;
@@ -59,15 +62,39 @@ struct broker {
 	struct loop_timer work_timer;
 	struct loop_timer retry_timer;
 	struct loop_timer ca_timer;
+	struct loop_timer stop_timer;
 	int tries;
+	bool begun;
+	bool stopping;
 	struct error fatal;
 };
+
+static void stop_now(void *context)
+{
+	loop_stop(((struct broker *)context)->loop);
+}
+
+/* With nothing in flight the Lease can be given back, so that the next one need not wait. */
+static void stop_when_idle(struct broker *broker)
+{
+	if (!leadership_is_held(broker->leadership) ||
+	    !access_controller_is_idle(broker->controller))
+		return;
+	leadership_release(broker->leadership);
+	loop_timer_set(broker->loop, &broker->stop_timer, STOP_MS / 2, stop_now, broker);
+}
 
 static void work(void *context)
 {
 	struct broker *broker = context;
 	int64_t due_ms;
 
+	if (broker->stopping) {
+		stop_when_idle(broker);
+		return;
+	}
+	if (!leadership_allows(broker->leadership))
+		return;
 	access_controller_run(broker->controller);
 	due_ms = access_controller_next_due_ms(broker->controller);
 	if (due_ms >= 0 && !loop_timer_is_set(&broker->work_timer)) {
@@ -129,10 +156,34 @@ static void tell_synced(struct hub_watch *watch, bool synced)
 
 static void synced(struct broker *broker)
 {
-	if (++broker->synced < WATCH_COUNT + 1)
+	if (++broker->synced == WATCH_COUNT + 1)
+		leadership_want(broker->leadership);
+}
+
+static void gained(void *context)
+{
+	struct broker *broker = context;
+
+	if (broker->begun) {
+		wake(broker);
 		return;
+	}
+	broker->begun = true;
 	log_event(LOG_LEVEL_INFO, "ready", "hubID", broker->hub_id, NULL);
 	access_controller_begin(broker->controller);
+}
+
+static void lost(void *context, const struct error *err)
+{
+	struct broker *broker = context;
+
+	broker->fatal = *err;
+	loop_stop(broker->loop);
+}
+
+static int64_t epoch(void *context, int64_t on_record)
+{
+	return leadership_epoch(((struct broker *)context)->leadership, on_record);
 }
 
 static void watch_synced(void *context)
@@ -219,6 +270,7 @@ static void build_controller(struct broker *broker)
 		.clock = broker->clock,
 		.settings = &broker->settings,
 		.wake = wake,
+		.epoch = epoch,
 		.tell = tell,
 		.context = broker,
 	});
@@ -277,12 +329,25 @@ static void find_hub_id(void *context)
 					    hub_id_answered, broker);
 }
 
+/* What is in flight may end; who is asked twice does not wait for it. */
+static void end(struct broker *broker)
+{
+	if (broker->stopping || !leadership_is_held(broker->leadership)) {
+		loop_stop(broker->loop);
+		return;
+	}
+	broker->stopping = true;
+	access_controller_end(broker->controller);
+	loop_timer_set(broker->loop, &broker->stop_timer, STOP_MS, stop_now, broker);
+	wake(broker);
+}
+
 static void stop(void *context)
 {
 	struct broker *broker = context;
 
 	log_event(LOG_LEVEL_INFO, "stopping", NULL);
-	loop_stop(broker->loop);
+	end(broker);
 }
 
 /* A restart loses nothing, and is the one way in which no connection keeps the old trust. */
@@ -293,7 +358,7 @@ static void check_pod_ca(void *context)
 	if (hub_config_pod_ca_changed(broker->options->pod_directory, &broker->hub.endpoint)) {
 		log_event(LOG_LEVEL_WARNING, "the hub has another CA: ending, to be started again",
 			  NULL);
-		loop_stop(broker->loop);
+		end(broker);
 		return;
 	}
 	loop_timer_set(broker->loop, &broker->ca_timer, CA_CHECK_MS, check_pod_ca, broker);
@@ -322,6 +387,17 @@ static bool build(struct broker *broker, struct error *err)
 		return false;
 	if (broker->options->health_address && !build_health(broker, err))
 		return false;
+	broker->leadership = leadership_new(&(struct leadership_config){
+		.options = broker->options,
+		.loop = broker->loop,
+		.http = broker->http,
+		.client = broker->hub.lease_client,
+		.health = broker->health,
+		.gained = gained,
+		.lost = lost,
+		.released = stop_now,
+		.context = broker,
+	});
 	broker->events = event_recorder_new(broker->hub.client, broker->clock);
 	broker->executor = push_executor_new(&(struct member_link_config){
 		.http = broker->http,
@@ -371,10 +447,12 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->work_timer);
 	loop_timer_clear(&broker->retry_timer);
 	loop_timer_clear(&broker->ca_timer);
+	loop_timer_clear(&broker->stop_timer);
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
 	health_service_free(broker->health);
 	push_executor_free(broker->executor);
+	leadership_free(broker->leadership);
 	hub_connection_close(&broker->hub);
 	hub_id_abandon(broker->hub_id_search);
 	event_recorder_free(broker->events);
