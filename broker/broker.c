@@ -8,10 +8,10 @@
 #include <base/error.h>
 #include <base/memory.h>
 
+#include "admission_service.h"
 #include "core/access.h"
 #include "core/access_controller.h"
 #include "core/access_news.h"
-#include "core/admission_canary.h"
 #include "core/kube_path.h"
 #include "edge/event_recorder.h"
 #include "edge/http_client.h"
@@ -25,13 +25,15 @@
 #include "edge/push_executor.h"
 #include "health_service.h"
 #include "hub_connection.h"
+#include "leadership.h"
 #include "options.h"
 
 enum {
 	WATCH_COUNT = 7,
 	HUB_RETRY_MS = 2000,
 	CA_CHECK_MS = 60 * 1000,
-	HUB_TRIES = 5, /* at start only; afterwards the hub may be away for as long as it likes */
+	STOP_MS = 1000, /* for the steps in flight, and the half of it for the Lease */
+	HUB_TRIES = 5,  /* at start only; afterwards the hub may be away for as long as it likes */
 };
 
 struct hub_watch {
@@ -49,27 +51,50 @@ struct broker {
 	struct health_service *health; /* NULL: nobody asks */
 	struct event_recorder *events;
 	struct push_executor *executor;
+	struct leadership *leadership;
 	struct access_controller *controller;
-	struct admission_canary *canary;
+	struct admission_service *admission;
 	struct access_settings settings;
 	char *hub_id;
 	struct hub_id_search *hub_id_search;
 	struct hub_watch watches[WATCH_COUNT];
 	size_t synced; /* watches with a list, and the first word on admission */
-	bool admission_asked, admission_ready;
 	struct loop_timer work_timer;
 	struct loop_timer retry_timer;
 	struct loop_timer ca_timer;
-	struct loop_timer canary_timer;
+	struct loop_timer stop_timer;
 	int tries;
+	bool begun;
+	bool stopping;
 	struct error fatal;
 };
+
+static void stop_now(void *context)
+{
+	loop_stop(((struct broker *)context)->loop);
+}
+
+/* With nothing in flight the Lease can be given back, so that the next one need not wait. */
+static void stop_when_idle(struct broker *broker)
+{
+	if (!leadership_is_held(broker->leadership) ||
+	    !access_controller_is_idle(broker->controller))
+		return;
+	leadership_release(broker->leadership);
+	loop_timer_set(broker->loop, &broker->stop_timer, STOP_MS / 2, stop_now, broker);
+}
 
 static void work(void *context)
 {
 	struct broker *broker = context;
 	int64_t due_ms;
 
+	if (broker->stopping) {
+		stop_when_idle(broker);
+		return;
+	}
+	if (!leadership_allows(broker->leadership))
+		return;
 	access_controller_run(broker->controller);
 	due_ms = access_controller_next_due_ms(broker->controller);
 	if (due_ms >= 0 && !loop_timer_is_set(&broker->work_timer)) {
@@ -131,10 +156,34 @@ static void tell_synced(struct hub_watch *watch, bool synced)
 
 static void synced(struct broker *broker)
 {
-	if (++broker->synced < WATCH_COUNT + 1)
+	if (++broker->synced == WATCH_COUNT + 1)
+		leadership_want(broker->leadership);
+}
+
+static void gained(void *context)
+{
+	struct broker *broker = context;
+
+	if (broker->begun) {
+		wake(broker);
 		return;
+	}
+	broker->begun = true;
 	log_event(LOG_LEVEL_INFO, "ready", "hubID", broker->hub_id, NULL);
 	access_controller_begin(broker->controller);
+}
+
+static void lost(void *context, const struct error *err)
+{
+	struct broker *broker = context;
+
+	broker->fatal = *err;
+	loop_stop(broker->loop);
+}
+
+static int64_t epoch(void *context, int64_t on_record)
+{
+	return leadership_epoch(((struct broker *)context)->leadership, on_record);
 }
 
 static void watch_synced(void *context)
@@ -143,39 +192,11 @@ static void watch_synced(void *context)
 	synced(((struct hub_watch *)context)->broker);
 }
 
-static void ask_admission(void *context)
-{
-	admission_canary_start(((struct broker *)context)->canary);
-}
-
-static void tell_admission(const struct admission_proof *proof, bool was_ready, bool first)
-{
-	if (proof->ready && (first || !was_ready))
-		log_event(LOG_LEVEL_INFO, "the hub enforces its admission policies", NULL);
-	else if (!proof->ready && (first || was_ready))
-		log_event(LOG_LEVEL_WARNING, "nothing new is issued: admission is not proven",
-			  "reason", "AdmissionNotProven", "error", proof->text, NULL);
-}
-
-static void tell_admission_ready(struct broker *broker, bool ready)
-{
-	health_service_set_ready(broker->health, "admission", ready,
-				 "the hub's admission policies are not proven");
-}
-
-static void admission_answered(void *context)
+static void admission_answered(void *context, const struct admission_proof *proof, bool first)
 {
 	struct broker *broker = context;
-	const struct admission_proof *proof = admission_canary_proof(broker->canary);
-	bool first = !broker->admission_asked;
 
-	tell_admission(proof, broker->admission_ready, first);
-	broker->admission_asked = true;
-	broker->admission_ready = proof->ready;
 	access_controller_admission_changed(broker->controller, proof);
-	tell_admission_ready(broker, proof->ready);
-	loop_timer_set(broker->loop, &broker->canary_timer,
-		       admission_canary_delay_ms(broker->canary), ask_admission, broker);
 	if (first)
 		synced(broker);
 }
@@ -249,6 +270,7 @@ static void build_controller(struct broker *broker)
 		.clock = broker->clock,
 		.settings = &broker->settings,
 		.wake = wake,
+		.epoch = epoch,
 		.tell = tell,
 		.context = broker,
 	});
@@ -266,14 +288,14 @@ static void begin(struct broker *broker, const char *hub_id)
 	tell_hub_id(broker, true);
 	build_controller(broker);
 	start_watches(broker);
-	broker->canary = admission_canary_new(&(struct admission_canary_config){
+	broker->admission = admission_service_new(&(struct admission_service_config){
 		.hub = {.start = start_hub, .context = broker},
+		.loop = broker->loop,
 		.namespace = broker->options->namespace,
-		.ended = admission_answered,
+		.health = broker->health,
+		.answered = admission_answered,
 		.context = broker,
 	});
-	tell_admission_ready(broker, false);
-	ask_admission(broker);
 }
 
 static void find_hub_id(void *context);
@@ -307,12 +329,25 @@ static void find_hub_id(void *context)
 					    hub_id_answered, broker);
 }
 
+/* What is in flight may end; who is asked twice does not wait for it. */
+static void end(struct broker *broker)
+{
+	if (broker->stopping || !leadership_is_held(broker->leadership)) {
+		loop_stop(broker->loop);
+		return;
+	}
+	broker->stopping = true;
+	access_controller_end(broker->controller);
+	loop_timer_set(broker->loop, &broker->stop_timer, STOP_MS, stop_now, broker);
+	wake(broker);
+}
+
 static void stop(void *context)
 {
 	struct broker *broker = context;
 
 	log_event(LOG_LEVEL_INFO, "stopping", NULL);
-	loop_stop(broker->loop);
+	end(broker);
 }
 
 /* A restart loses nothing, and is the one way in which no connection keeps the old trust. */
@@ -323,7 +358,7 @@ static void check_pod_ca(void *context)
 	if (hub_config_pod_ca_changed(broker->options->pod_directory, &broker->hub.endpoint)) {
 		log_event(LOG_LEVEL_WARNING, "the hub has another CA: ending, to be started again",
 			  NULL);
-		loop_stop(broker->loop);
+		end(broker);
 		return;
 	}
 	loop_timer_set(broker->loop, &broker->ca_timer, CA_CHECK_MS, check_pod_ca, broker);
@@ -352,6 +387,17 @@ static bool build(struct broker *broker, struct error *err)
 		return false;
 	if (broker->options->health_address && !build_health(broker, err))
 		return false;
+	broker->leadership = leadership_new(&(struct leadership_config){
+		.options = broker->options,
+		.loop = broker->loop,
+		.http = broker->http,
+		.client = broker->hub.lease_client,
+		.health = broker->health,
+		.gained = gained,
+		.lost = lost,
+		.released = stop_now,
+		.context = broker,
+	});
 	broker->events = event_recorder_new(broker->hub.client, broker->clock);
 	broker->executor = push_executor_new(&(struct member_link_config){
 		.http = broker->http,
@@ -401,16 +447,17 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->work_timer);
 	loop_timer_clear(&broker->retry_timer);
 	loop_timer_clear(&broker->ca_timer);
-	loop_timer_clear(&broker->canary_timer);
+	loop_timer_clear(&broker->stop_timer);
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
 	health_service_free(broker->health);
 	push_executor_free(broker->executor);
+	leadership_free(broker->leadership);
 	hub_connection_close(&broker->hub);
 	hub_id_abandon(broker->hub_id_search);
 	event_recorder_free(broker->events);
 	access_controller_free(broker->controller);
-	admission_canary_free(broker->canary);
+	admission_service_free(broker->admission);
 	http_client_free(broker->http);
 	loop_free(broker->loop);
 	memory_free(broker->hub_id);

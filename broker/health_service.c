@@ -27,7 +27,9 @@ struct health_service {
 	struct kube_client *hub;
 	struct http_server *server;
 	struct health health;
-	struct kube_call *call; /* to the hub, in flight */
+	struct kube_call *call;      /* to the hub, in flight */
+	void (*look)(void *context); /* NULL: nobody wants to */
+	void *look_context;
 	struct loop_timer beat_timer;
 	struct loop_timer ask_timer;
 	int64_t beat_at_ms;   /* monotonic */
@@ -91,6 +93,8 @@ static char *answer(void *context, const char *path, bool verbose, int *ret_stat
 	if (!live && strcmp(path, "/readyz") != 0)
 		return NULL;
 	look(service);
+	if (service->look)
+		service->look(service->look_context);
 	*ret_status = health_is_ok(&service->health, probe) ? STATUS_OK : STATUS_UNAVAILABLE;
 	return health_text(&service->health, probe, path + 1, verbose);
 }
@@ -131,4 +135,26 @@ void health_service_set_ready(struct health_service *service, const char *name, 
 {
 	if (service)
 		health_set(&service->health, HEALTH_READY, name, ok, reason);
+}
+
+void health_service_on_look(struct health_service *service, void (*look_first)(void *context),
+			    void *context)
+{
+	if (!service)
+		return;
+	service->look = look_first;
+	service->look_context = context;
+}
+
+void health_service_set_live(struct health_service *service, const char *name, bool ok,
+			     const char *reason)
+{
+	if (service)
+		health_set(&service->health, HEALTH_LIVE, name, ok, reason);
+}
+
+void health_service_remark(struct health_service *service, const char *name, const char *remark)
+{
+	if (service)
+		health_remark(&service->health, name, remark);
 }

@@ -18,9 +18,17 @@ struct health_service *health_service_new(struct loop *loop, struct kube_client 
 /* Before the hub's client. NULL is fine. */
 void health_service_free(struct health_service *service);
 
-/* Sets a check that /readyz looks at; see health_set(). Nothing happens when SERVICE is NULL:
- * nobody asks. */
+/* LOOK is called before each answer, to set what the time decides. Here and below nothing happens
+ * when SERVICE is NULL: nobody asks. */
+void health_service_on_look(struct health_service *service, void (*look)(void *context),
+			    void *context);
+
+/* Set a check that /readyz, or both, look at; see health_set(). */
 void health_service_set_ready(struct health_service *service, const char *name, bool ok,
 			      const char *reason);
+void health_service_set_live(struct health_service *service, const char *name, bool ok,
+			     const char *reason);
+/* See health_remark(). */
+void health_service_remark(struct health_service *service, const char *name, const char *remark);
 
 #endif

@@ -17,6 +17,7 @@ struct hub_connection {
 	struct kube_endpoint endpoint;
 	struct hub_token *token;
 	struct kube_client *client;
+	struct kube_client *lease_client; /* for the Lease alone: its calls wait for no others */
 };
 
 /* Reads the files and calls nobody. CONNECTION is zeroed, must stay where it is, and is to be

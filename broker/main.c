@@ -15,6 +15,8 @@
 #include "policy_test.h"
 
 enum { MEMBER_CHECK_INTERVAL_MS = 10 * 60 * 1000, DELETION_DEADLINE_S = 10 * 60 };
+/* Those of client-go. */
+enum { LEASE_MS = 15 * 1000, RENEW_MS = 10 * 1000, RETRY_MS = 2 * 1000 };
 /* A test that says "denied" must not be taken for one that could not be made, so that has 2. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_DENIED = 1, EXIT_USAGE = 2, EXIT_UNTESTED = 2 };
 
@@ -71,6 +73,8 @@ static int run_controller(const struct options *options)
 
 	if (!options->namespace)
 		return usage_error("--namespace is required");
+	if (!leader_election_check_timing(&options->leader_timing, &err))
+		return fail(EXIT_USAGE, &err);
 	prepare_for_secrets();
 	log_set_level(options->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	broker = broker_new(options, &err);
@@ -159,6 +163,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 		.identity_namespace = "credbroker-identities",
 		.member_check_interval_ms = MEMBER_CHECK_INTERVAL_MS,
 		.deletion_deadline_s = DELETION_DEADLINE_S,
+		.leader_timing = {LEASE_MS, RENEW_MS, RETRY_MS},
 		.service_account = "credbroker-system/credbroker",
 	};
 	struct error err = {0};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/admission_canary.h"
+#include "core/lease_object.h"
 #include "options.h"
 #include "template_manifest.h"
 
@@ -216,6 +217,10 @@ static void print_own_namespace(const char *namespace, const struct subject *sub
 	       "- apiGroups: [credbroker.dev]\n"
 	       "  resources: [issuedcredentials]\n"
 	       "  verbs: [get, list, watch, create, update, delete]\n"
+	       "# which of several brokers works\n"
+	       "- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}\n"
+	       "- {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: "
+	       "[" LEASE_NAME "], verbs: [get, update]}\n"
 	       "# member access\n"
 	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list, watch]}\n"
 	       "# the hub id\n"

@@ -8,6 +8,7 @@
 
 #include "edge/http_listener.h"
 #include "edge/hub_id.h"
+#include "option_time.h"
 
 static bool is_label(const char *text, size_t size)
 {
@@ -90,62 +91,66 @@ static bool take_health_address(struct options *options, const char *value, stru
 	return is_off || http_listener_check(value, err);
 }
 
+/* Of a switch: given alone, or as =true or =false. */
+static bool is_on(const char *value)
+{
+	return !value || strcmp(value, "true") == 0;
+}
+
 static bool allow_loopback_members(struct options *options, const char *value, struct error *err)
 {
-	(void)value;
 	(void)err;
-	options->allow_loopback_members = true;
+	options->allow_loopback_members = is_on(value);
 	return true;
 }
 
-static int64_t seconds_of_unit(const char *unit)
+static bool take_time_ms(int64_t *ret_ms, const char *value, struct error *err)
 {
-	if (strcmp(unit, "s") == 0)
-		return 1;
-	if (strcmp(unit, "m") == 0)
-		return 60;
-	return strcmp(unit, "h") == 0 ? 3600 : 0;
-}
-
-/* 30s, 10m, 2h */
-static bool take_time(const char *value, int64_t *ret_seconds, struct error *err)
-{
-	enum { DIGITS_MAX = 5, TIME_MAX_S = 24 * 3600 };
-	size_t digits = strspn(value, "0123456789");
 	int64_t seconds = 0;
 
-	for (size_t i = 0; i < digits && digits <= DIGITS_MAX; i++)
-		seconds = seconds * 10 + (value[i] - '0');
-	seconds *= seconds_of_unit(value + digits);
-	if (seconds < 1 || seconds > TIME_MAX_S)
-		return error_set(err, ERROR_INVALID,
-				 "\"%.80s\" is no time from 1s to 24h, such as 30s, 10m or 2h",
-				 value);
-	*ret_seconds = seconds;
+	if (!option_time_take(value, &seconds, err))
+		return false;
+	*ret_ms = seconds * 1000;
 	return true;
 }
 
 static bool take_member_check_interval(struct options *options, const char *value,
 				       struct error *err)
 {
-	int64_t seconds = 0;
-
-	if (!take_time(value, &seconds, err))
-		return false;
-	options->member_check_interval_ms = seconds * 1000;
-	return true;
+	return take_time_ms(&options->member_check_interval_ms, value, err);
 }
 
 static bool take_deletion_deadline(struct options *options, const char *value, struct error *err)
 {
-	return take_time(value, &options->deletion_deadline_s, err);
+	return option_time_take(value, &options->deletion_deadline_s, err);
+}
+
+static bool take_leader_elect(struct options *options, const char *value, struct error *err)
+{
+	(void)err;
+	options->leader_elect = is_on(value);
+	return true;
+}
+
+static bool take_lease_duration(struct options *options, const char *value, struct error *err)
+{
+	return take_time_ms(&options->leader_timing.lease_ms, value, err);
+}
+
+static bool take_renew_deadline(struct options *options, const char *value, struct error *err)
+{
+	return take_time_ms(&options->leader_timing.renew_ms, value, err);
+}
+
+static bool take_retry_period(struct options *options, const char *value, struct error *err)
+{
+	return take_time_ms(&options->leader_timing.retry_ms, value, err);
 }
 
 static bool log_debug(struct options *options, const char *value, struct error *err)
 {
-	(void)value;
 	(void)err;
-	options->debug = true;
+	options->debug = is_on(value);
 	return true;
 }
 
@@ -281,6 +286,15 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	{"deletion-deadline", "TIME",
 	 "how long the deletion of a request waits for a member that is away (default: 10m)",
 	 take_deletion_deadline},
+	{"leader-elect", NULL,
+	 "wait until no other broker leads; without it, lead at once in place of whoever does",
+	 take_leader_elect},
+	{"leader-election-lease-duration", "TIME",
+	 "how long others wait for a leader that is silent (default: 15s)", take_lease_duration},
+	{"leader-election-renew-deadline", "TIME",
+	 "how long a leader acts without a renewal (default: 10s)", take_renew_deadline},
+	{"leader-election-retry-period", "TIME", "time between two renewals (default: 2s)",
+	 take_retry_period},
 	{"health-probe-bind-address", "ADDRESS",
 	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
 	 "0)",
@@ -406,7 +420,7 @@ static bool take_flag(const struct option_flag *flags, int argc, char **argv, in
 
 	if (!flag)
 		return error_set(err, ERROR_INVALID, "unknown argument %.80s", word);
-	if (!flag->argument && value)
+	if (!flag->argument && value && !is_on(value) && strcmp(value, "false") != 0)
 		return error_set(err, ERROR_INVALID, "--%s takes no value", flag->name);
 	if (flag->argument && !value && *index + 1 < argc)
 		value = argv[++*index];

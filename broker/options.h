@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/leader_election.h"
+
 struct error;
 
 enum { OPTION_LIST_MAX = 64 };
@@ -28,6 +30,8 @@ struct options {
 	const char *health_address; /* NULL: nobody listens */
 	int64_t member_check_interval_ms;
 	int64_t deletion_deadline_s;
+	struct leader_timing leader_timing;
+	bool leader_elect; /* false: the Lease is taken at once */
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */

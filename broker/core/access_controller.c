@@ -29,6 +29,7 @@ struct access_controller {
 	struct step_lines lines;
 	struct access_pass pass;
 	bool begun;
+	bool ended;
 	bool all_concerned; /* every access is to be looked at */
 };
 
@@ -52,6 +53,13 @@ static void object_found(void *context, const struct kube_resource *resource, co
 
 	if (hub_state_put(&controller->seen, resource, key, object))
 		access_controller_changed(controller, resource, key);
+}
+
+static int64_t epoch_of(void *context, int64_t on_record)
+{
+	const struct access_controller *controller = context;
+
+	return controller->config.epoch(controller->config.context, on_record);
 }
 
 static void tell_beside(void *context, const struct access_news *news)
@@ -79,6 +87,7 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		.destinations = destinations_new(),
 		.ended = step_ended,
 		.found = object_found,
+		.epoch = config->epoch ? epoch_of : NULL,
 		.tell = tell_beside,
 		.context = controller,
 	};
@@ -260,17 +269,18 @@ void access_controller_changed(struct access_controller *controller,
 	const struct {
 		const struct kube_resource *resource;
 		void (*changed)(struct access_controller *controller, const char *key);
+		bool at_begin; /* who stands by for long keeps no memory of what is gone */
 	} kinds[] = {
-		{&KUBE_AUTH_TOKEN_REQUESTS, request_changed},
-		{&KUBE_CLUSTER_PROFILES, profile_changed},
-		{&KUBE_ISSUED_CREDENTIALS, ledger_changed},
-		{&KUBE_ACCESS_POLICIES, policy_changed},
-		{&KUBE_RBAC_TEMPLATES, policy_changed},
-		{&KUBE_NAMESPACES, namespace_changed},
+		{&KUBE_AUTH_TOKEN_REQUESTS, request_changed, true},
+		{&KUBE_CLUSTER_PROFILES, profile_changed, false},
+		{&KUBE_ISSUED_CREDENTIALS, ledger_changed, true},
+		{&KUBE_ACCESS_POLICIES, policy_changed, false},
+		{&KUBE_RBAC_TEMPLATES, policy_changed, false},
+		{&KUBE_NAMESPACES, namespace_changed, false},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kinds[i].resource == resource)
+		if (kinds[i].resource == resource && (controller->begun || !kinds[i].at_begin))
 			kinds[i].changed(controller, key);
 }
 
@@ -286,10 +296,45 @@ void access_controller_admission_changed(struct access_controller *controller,
 	policy_changed(controller, NULL);
 }
 
+static bool show_request(void *context, const char *key, void *object)
+{
+	(void)object;
+	request_changed(context, key);
+	return true;
+}
+
+static bool show_ledger(void *context, const char *key, void *object)
+{
+	(void)object;
+	ledger_changed(context, key);
+	return true;
+}
+
 void access_controller_begin(struct access_controller *controller)
 {
 	controller->begun = true;
+	store_each(controller->seen.requests, show_request, controller);
+	store_each(controller->seen.ledgers, show_ledger, controller);
 	controller->config.wake(controller->config.context);
+}
+
+void access_controller_end(struct access_controller *controller)
+{
+	controller->ended = true;
+}
+
+static bool is_at_rest(void *context, const char *uid, void *object)
+{
+	const struct access *access = object;
+
+	(void)context;
+	(void)uid;
+	return !access->busy;
+}
+
+bool access_controller_is_idle(const struct access_controller *controller)
+{
+	return store_each(controller->index.accesses, is_at_rest, NULL);
 }
 
 static bool is_any(struct access *access, const char *key)
@@ -301,6 +346,8 @@ static bool is_any(struct access *access, const char *key)
 
 void access_controller_run(struct access_controller *controller)
 {
+	if (controller->ended)
+		return;
 	if (controller->begun && controller->all_concerned) {
 		hub_state_learn_identities(&controller->seen);
 		access_index_add_all(&controller->index, is_any, NULL);
@@ -325,7 +372,7 @@ int64_t access_controller_next_due_ms(const struct access_controller *controller
 	int64_t due_ms = work_queue_next_due_ms(controller->index.queue);
 	int64_t check_ms = member_checks_next_due_ms(controller->pass.checks);
 
-	if (!controller->begun)
+	if (!controller->begun || controller->ended)
 		return -1;
 	if (controller->all_concerned)
 		return 0;

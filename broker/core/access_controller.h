@@ -5,6 +5,7 @@
 #ifndef CORE_ACCESS_CONTROLLER_H
 #define CORE_ACCESS_CONTROLLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/access_steps.h"
@@ -21,6 +22,8 @@ struct access_controller_config {
 	const struct access_settings *settings;
 	/* There is work: call access_controller_run() soon. */
 	void (*wake)(void *context);
+	/* As in core/access_steps.h; NULL: records are written by nobody else. */
+	int64_t (*epoch)(void *context, int64_t on_record);
 	/* Something that people want to know; only when it is new. */
 	void (*tell)(void *context, const struct access_news *news);
 	void *context;
@@ -49,8 +52,12 @@ void access_controller_member_changed(struct access_controller *controller,
 void access_controller_admission_changed(struct access_controller *controller,
 					 const struct admission_proof *proof);
 
-/* Every store holds its first complete list. */
+/* Every store holds its first complete list, and this process leads. */
 void access_controller_begin(struct access_controller *controller);
+/* Begins no more steps; those in flight go on to their end. */
+void access_controller_end(struct access_controller *controller);
+/* No step is in flight. */
+bool access_controller_is_idle(const struct access_controller *controller);
 
 /* Works on what is due; a bounded number of keys at a time. */
 void access_controller_run(struct access_controller *controller);

@@ -50,6 +50,9 @@ struct access_steps {
 	 */
 	void (*found)(void *context, const struct kube_resource *resource, const char *key,
 		      const struct json *object);
+	/* The epoch to write records with; less than ON_RECORD, that of a record: it is not ours
+	 * to write, or not yet. NULL: nobody else writes them. */
+	int64_t (*epoch)(void *context, int64_t on_record);
 	/* What went wrong beside the work. */
 	void (*tell)(void *context, const struct access_news *news);
 	void *context;

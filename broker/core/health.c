@@ -31,6 +31,11 @@ void health_set(struct health *health, enum health_probe probe, const char *name
 	check->reason = ok ? NULL : reason;
 }
 
+void health_remark(struct health *health, const char *name, const char *remark)
+{
+	find_or_add(health, name)->remark = remark;
+}
+
 static bool counts(const struct health_check *check, enum health_probe probe)
 {
 	return probe == HEALTH_READY || check->probe == HEALTH_LIVE;
@@ -60,7 +65,8 @@ char *health_text(const struct health *health, enum health_probe probe, const ch
 		if (!counts(check, probe))
 			continue;
 		if (check->ok)
-			text_appendf(&text, "[+]%s ok\n", check->name);
+			text_appendf(&text, "[+]%s ok%s%s\n", check->name,
+				     check->remark ? ": " : "", check->remark ? check->remark : "");
 		else
 			text_appendf(&text, "[-]%s failed: %s\n", check->name, check->reason);
 	}

@@ -20,6 +20,7 @@ struct health_check {
 	enum health_probe probe;
 	bool ok;
 	const char *reason; /* why not; static */
+	const char *remark; /* what is said beside "ok"; static, NULL: nothing */
 };
 
 /* Zeroed means that there are no checks. */
@@ -31,6 +32,9 @@ struct health {
 /* Sets the check NAME of PROBE, which is added when it is new. REASON is static, NULL when OK. */
 void health_set(struct health *health, enum health_probe probe, const char *name, bool ok,
 		const char *reason);
+
+/* Says REMARK, which is static, where the check NAME is ok. NAME is one that was set. */
+void health_remark(struct health *health, const char *name, const char *remark);
 
 bool health_is_ok(const struct health *health, enum health_probe probe);
 

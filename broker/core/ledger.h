@@ -78,6 +78,7 @@ struct ledger {
 	struct ledger_object *objects;
 	size_t object_count;
 	int64_t generation; /* the anchor's that may be made next, or was made last */
+	int64_t epoch;      /* of the leadership that wrote it last; 0: none. Never lowered */
 	struct ledger_anchor *anchors;
 	size_t anchor_count;
 	struct ledger_secret secret;

@@ -120,6 +120,7 @@ static bool read_spec(struct ledger *ledger, const struct json *spec, struct err
 	ledger->policy = memory_text(json_find_string(spec, "policy"));
 	ledger->revoking = json_is_true(json_find(spec, "revoking"));
 	json_integer(json_find(spec, "admittedGeneration"), &ledger->admitted_generation);
+	json_integer(json_find(spec, "epoch"), &ledger->epoch);
 	ledger->requester = memory_text(json_find_string(spec, "requester"));
 	ledger->profile_uid = memory_text(json_find_string(spec, "clusterProfile", "uid"));
 	if (!json_integer(json_find(spec, "generation"), &ledger->generation))
@@ -252,6 +253,8 @@ struct json *ledger_record_render(const struct ledger *ledger, const char *names
 	json_add_integer(spec, "generation", ledger->generation);
 	if (ledger->admitted_generation > 0)
 		json_add_integer(spec, "admittedGeneration", ledger->admitted_generation);
+	if (ledger->epoch > 0)
+		json_add_integer(spec, "epoch", ledger->epoch);
 	render_references(ledger, spec);
 	render_lists(ledger, spec);
 	return object;

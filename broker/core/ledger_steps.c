@@ -40,6 +40,22 @@ static void call_ledger(struct access_steps *steps, struct access *access, enum 
 		handle);
 }
 
+/* A record of a later leadership than ours is not ours to write. */
+static bool take_epoch(struct access_steps *steps, struct access *access)
+{
+	struct ledger *ledger = access->ledger;
+	int64_t epoch = steps->epoch ? steps->epoch(steps->context, ledger->epoch) : ledger->epoch;
+	struct error err = {0};
+
+	if (epoch >= ledger->epoch) {
+		ledger->epoch = epoch;
+		return true;
+	}
+	error_set(&err, ERROR_UNAVAILABLE, "the record was written by a later leader");
+	access_steps_fail(steps, access, "LedgerUnavailable", &err);
+	return false;
+}
+
 static void note_version(struct access *access, const struct json *object)
 {
 	memory_free(access->ledger->resource_version);
@@ -188,6 +204,8 @@ void ledger_step_open(struct access_steps *steps, struct access *access)
 		access_steps_succeed(steps, access);
 		return;
 	}
+	if (!take_epoch(steps, access))
+		return;
 	object = ledger_record_render(access->ledger, steps->settings->namespace);
 	call_ledger(steps, access, KUBE_CREATE, object, ledger_opened);
 }
@@ -210,9 +228,11 @@ static void ledger_stored(struct access_steps *steps, struct access *access,
 
 void ledger_step_save(struct access_steps *steps, struct access *access)
 {
-	cleanup_json struct json *object =
-		ledger_record_render(access->ledger, steps->settings->namespace);
+	cleanup_json struct json *object = NULL;
 
+	if (!take_epoch(steps, access))
+		return;
+	object = ledger_record_render(access->ledger, steps->settings->namespace);
 	call_ledger(steps, access, KUBE_PUT, object, ledger_stored);
 }
 
@@ -266,6 +286,8 @@ void ledger_step_close(struct access_steps *steps, struct access *access)
 	const char *version = access->ledger->resource_version;
 	cleanup_json struct json *options = kube_delete_options(NULL, version);
 
+	if (!take_epoch(steps, access))
+		return;
 	if (version)
 		call_ledger(steps, access, KUBE_DELETE, options, ledger_closed);
 	else /* it may be stored all the same, or another one may be: only what was read is deleted

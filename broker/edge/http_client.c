@@ -30,6 +30,8 @@ enum {
 
 struct http_client {
 	struct loop *loop;
+	bool (*is_open)(void *context); /* NULL: there is no fence */
+	void *context;
 };
 
 static void *allocate(size_t size)
@@ -52,6 +54,14 @@ static size_t header_came(char *line, size_t size, size_t count, void *call)
 	return http_call_add_header(call, line, size * count) ? size * count : 0;
 }
 
+static bool fence_is_closed(const struct http_call *call)
+{
+	const struct http_client *client = call->peer->fenced_by;
+
+	return client && client->is_open && strcmp(call->method, "GET") != 0 &&
+	       !client->is_open(client->context);
+}
+
 /* Called before each sending. libcurl repeats a request on its own when a kept connection dies
  * before the first byte of the reply; only for GET is that harmless. */
 static int about_to_send(void *context, char *address, char *local_address, int port,
@@ -67,6 +77,11 @@ static int about_to_send(void *context, char *address, char *local_address, int 
 		error_set(&call->err, ERROR_UNAVAILABLE,
 			  "%s: connection lost before the reply, not sent again",
 			  call->peer->origin.name);
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (fence_is_closed(call)) {
+		error_set(&call->err, ERROR_UNAVAILABLE,
+			  "%s: not sent, this process does not lead now", call->peer->origin.name);
 		return CURL_PREREQFUNC_ABORT;
 	}
 	call->sent = true;
@@ -435,6 +450,13 @@ struct http_client *http_client_new(struct loop *loop, struct error *err)
 struct loop *http_client_loop(const struct http_client *client)
 {
 	return client->loop;
+}
+
+void http_client_set_fence(struct http_client *client, bool (*is_open)(void *context),
+			   void *context)
+{
+	client->is_open = is_open;
+	client->context = context;
 }
 
 void http_client_free(struct http_client *client)

@@ -29,6 +29,7 @@ struct http_peer_config {
 	size_t body_max;       /* bytes of one response body */
 	bool loopback_allowed; /* else an address in 127.0.0.0/8 or ::1 is refused after resolution
 				*/
+	bool beyond_fence; /* what this peer is sent needs no leave of http_client_set_fence() */
 };
 
 struct http_request {
@@ -68,6 +69,10 @@ typedef void http_open(void *context);
 
 /* Initialises libcurl with base/memory.h as its allocator; once per process. */
 struct http_client *http_client_new(struct loop *loop, struct error *err);
+/* From now on nothing but GET is sent unless IS_OPEN(CONTEXT), asked when a connection stands and
+ * the next byte would go out. What is refused ends with ERROR_UNAVAILABLE, and was not sent. */
+void http_client_set_fence(struct http_client *client, bool (*is_open)(void *context),
+			   void *context);
 /* Every peer must be gone. NULL is fine. */
 void http_client_free(struct http_client *client);
 

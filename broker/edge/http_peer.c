@@ -104,6 +104,7 @@ struct http_peer *http_peer_new(struct http_client *client, const struct http_pe
 
 	assert(config->calls_max > 0);
 	peer->loop = http_client_loop(client);
+	peer->fenced_by = config->beyond_fence ? NULL : client;
 	if (!peer_copy_config(peer, config, err)) {
 		http_peer_free(peer);
 		return NULL;

@@ -21,6 +21,7 @@ struct http_peer {
 	unsigned calls_max;
 	size_t body_max;
 	bool loopback_allowed;
+	const struct http_client *fenced_by; /* NULL: beyond the fence */
 
 	struct curl_slist *connect_to; /* of ORIGIN, as libcurl wants it */
 	struct http_multi calls;

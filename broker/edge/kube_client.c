@@ -356,6 +356,7 @@ static void keep_config(struct kube_client *client, const struct kube_client_con
 			config->calls_max < BEARER_CALLS_MAX ? config->calls_max : BEARER_CALLS_MAX,
 		.body_max = config->body_max,
 		.loopback_allowed = config->loopback_allowed,
+		.beyond_fence = config->beyond_fence,
 	};
 }
 

@@ -26,6 +26,7 @@ struct kube_client_config {
 	unsigned calls_max;
 	size_t body_max;
 	bool loopback_allowed;
+	bool beyond_fence; /* see http_client.h */
 	/* Asked for the bearer token at each call and, with EXPIRED true, once after a 401 before
 	 * the call is repeated once; NULL: the endpoint's own token, and no repetition. */
 	const struct secret *(*token)(void *context, bool expired);

@@ -102,6 +102,32 @@ static void access_controller_begin__revokes_nothing_where_there_is_nothing(void
 	assert_int_equal(waiting(), 0);
 }
 
+static void access_controller_begin__knows_nothing_of_what_went_before(void **state)
+{
+	(void)state;
+	stage_restart(stage);
+	show_request(1, "{}");
+	stage_show_request(stage, "team-a/request-1", NULL);
+	show_request(2, "{}");
+	stage_begin(stage);
+	assert_int_equal(waiting(), 1);
+	assert_non_null(strstr(oldest()->path, "/request-2"));
+}
+
+static void access_controller_end__lets_steps_end_and_begins_no_more(void **state)
+{
+	(void)state;
+	show_request(1, "{}");
+	assert_int_equal(waiting(), 1);
+	access_controller_end(stage->controller);
+	assert_false(access_controller_is_idle(stage->controller));
+	show_request(2, "{}");
+	answer(500, "InternalError", NULL);
+	assert_true(access_controller_is_idle(stage->controller));
+	assert_int_equal(waiting(), 0);
+	assert_int_equal(access_controller_next_due_ms(stage->controller), -1);
+}
+
 static void access_controller__wakes_its_loop_when_there_is_work(void **state)
 {
 	(void)state;
@@ -414,6 +440,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(access_controller_run__does_nothing_before_it_has_begun),
 		TEST(access_controller_begin__revokes_nothing_where_there_is_nothing),
+		TEST(access_controller_begin__knows_nothing_of_what_went_before),
+		TEST(access_controller_end__lets_steps_end_and_begins_no_more),
 		TEST(access_controller__wakes_its_loop_when_there_is_work),
 		TEST(access_controller__makes_one_call_at_a_time_for_a_request),
 		TEST(access_controller__starts_no_more_on_the_hub_than_there_are_places),

@@ -53,6 +53,18 @@ static void health_set__changes_the_check_of_that_name(void **state)
 	assert_true(health_is_ok(&health, HEALTH_READY));
 }
 
+static void health_remark__is_said_where_the_check_is_ok(void **state)
+{
+	struct health health = {0};
+
+	(void)state;
+	health_set(&health, HEALTH_READY, "a", true, NULL);
+	health_remark(&health, "a", "standing by");
+	assert_text(&health, HEALTH_READY, true, "[+]a ok: standing by\nreadyz check passed\n");
+	health_set(&health, HEALTH_READY, "a", false, "one");
+	assert_text(&health, HEALTH_READY, true, "[-]a failed: one\nreadyz check failed\n");
+}
+
 static void health_is_ok__holds_for_ready_only_while_it_is_live(void **state)
 {
 	struct health health = {0};
@@ -85,6 +97,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(health_text__is_short_unless_something_is_wrong),
 		cmocka_unit_test(health_set__changes_the_check_of_that_name),
+		cmocka_unit_test(health_remark__is_said_where_the_check_is_ok),
 		cmocka_unit_test(health_is_ok__holds_for_ready_only_while_it_is_live),
 		cmocka_unit_test(health_text__has_room_for_all_checks),
 	};

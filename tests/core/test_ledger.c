@@ -129,6 +129,7 @@ static struct ledger *full_ledger(void)
 	ledger->resource_version = memory_text("17");
 	ledger->requester = memory_text("r-1");
 	ledger->generation = 4;
+	ledger->epoch = 6;
 	ledger->objects[0].uid = memory_text("account-1");
 	ledger->secret.uid = memory_text("secret-1");
 	ledger->secret.generation = 3;
@@ -162,7 +163,8 @@ static void ledger_record_render__is_the_object_that_is_stored(void **state)
 		"'metadata':{'namespace':'credbroker-system','name':'request-1',"
 		"'resourceVersion':'17','labels':{'app.kubernetes.io/managed-by':'credbroker'}},"
 		"'spec':{'hubID':'hub-1','memberUID':'cluster-1',"
-		"'nonce':'0123456789abcdef0123456789abcdef','generation':4,'admittedGeneration':1,'"
+		"'nonce':'0123456789abcdef0123456789abcdef','generation':4,'epoch':6,'"
+		"admittedGeneration':1,'"
 		"requester':'r-1',"
 		"'request':{'namespace':'team-a','name':'reader','uid':'request-1'},"
 		"'clusterProfile':{'namespace':'fleet-system','name':'member-1','uid':'profile-1'},"

@@ -512,6 +512,8 @@ def test_a_record_with_half_a_reference_is_refused(hub, field, part):
     ("hubID", "Hub_1", "spec.hubID"),
     ("hubID", "h" * 64, "may not be more than 63"),
     ("generation", 0, "spec.generation"),
+    ("epoch", 0, "spec.epoch"),
+    ("epoch", 1 << 31, "spec.epoch"),
     ("generation", 1, "an anchor must not have a generation above spec.generation"),
     ("anchors", RECORD["spec"]["anchors"][:1] * 2, "Duplicate value"),
     ("objects", [{"kind": "Secret", "name": "one"}], 'supported values: "ServiceAccount", "Role"'),
@@ -539,10 +541,11 @@ def test_the_largest_request_fits_into_one_record(hub):
     ("memberUID", "other", "memberUID is immutable"),
     ("nonce", NONCE[::-1], "nonce is immutable"),
     ("generation", 1, "generation may not decrease"),
+    ("epoch", 1, "epoch may not decrease"),
 ])
 def test_a_record_keeps_what_it_said_first(hub, field, value, message):
     name = f"keeps-{field.lower()}"
-    record = named(record_with(anchors=None), name)
+    record = named(record_with(anchors=None, epoch=2), name)
     assert hub.write("create", record).returncode == 0
     result = hub.write("replace", {**record, "spec": {**record["spec"], field: value}})
     assert result.returncode != 0
@@ -552,7 +555,7 @@ def test_a_record_keeps_what_it_said_first(hub, field, value, message):
 def test_a_record_follows_the_work(hub):
     assert hub.write("create", named(RECORD, "follows")).returncode == 0
     later = record_with(
-        generation=3, anchors=[{"generation": 3, "namespace": "default", "name": "anchor-3"}],
+        generation=3, epoch=1, anchors=[{"generation": 3, "namespace": "default", "name": "anchor-3"}],
         objects=RECORD["spec"]["objects"][:1], secret=None)
     result = hub.write("replace", named(later, "follows"))
     assert result.returncode == 0, result.stderr

@@ -97,6 +97,10 @@ def test_without_a_command_help_is_given_and_the_exit_code_says_wrong_usage():
     (["controller", "--allow-all-requests"], "unknown argument --allow-all-requests"),
     (["controller", "--health-probe-bind-address", "localhost:8081"], ":8081"),
     (["controller", "--debug=1"], "--debug takes no value"),
+    (["controller", "--namespace", OWN, "--leader-election-lease-duration", "10s"],
+     "the lease duration must be longer than the renew deadline"),
+    (["controller", "--namespace", OWN, "--leader-election-retry-period", "9s"],
+     "the renew deadline must be longer than 1.2 retry periods"),
     (["hub-rbac"], "--namespace is required"),
     (["hub-rbac", "--namespace", "UPPER"], "--namespace"),
     (["hub-rbac", "--namespace", "a", "--service-account", "credbroker"], "--service-account"),
@@ -285,15 +289,17 @@ def test_probes_say_when_it_is_ready_and_that_it_lives_while_the_hub_is_away(fle
     status, lines = probe(broker, "/readyz?verbose")
     assert status == 200 and lines[-1] == "readyz check passed"
     assert sorted(lines[:-1]) == sorted(
-        f"[+]{name} ok" for name in ["admission", "loop", "hub", "hub-id", *WATCHES])
+        ["[+]leader-election ok: leading",
+         *[f"[+]{name} ok" for name in ["admission", "loop", "hub", "hub-id", *WATCHES]]])
     assert probe(broker, "/livez?verbose") == (200, ["[+]loop ok", "livez check passed"])
     assert probe(broker, "/metrics")[0] == 404
 
     proxy.refuse()
-    eventually(lambda: probe(broker, "/readyz")[0] == 503, 120, "it is not ready any more")
-    _, lines = probe(broker, "/readyz")
-    assert [line for line in lines if line.startswith("[-]")] == \
-        ["[-]hub failed: it has not answered for 30 s"]
+    eventually(lambda: sorted(line for line in probe(broker, "/readyz")[1] if line[:3] == "[-]") == [
+        "[-]hub failed: it has not answered for 30 s",
+        "[-]leader-election failed: the lease was not renewed in time"],
+        120, "it is not ready any more")
+    assert probe(broker, "/readyz")[0] == 503
     assert probe(broker, "/livez") == (200, ["ok"])
     proxy.resume()
     eventually(lambda: probe(broker, "/readyz")[0] == 200, 120, "it is ready again")
@@ -311,6 +317,7 @@ def test_probes_name_what_cannot_be_watched(fleet):
     assert status == 503 and "[+]hub-id ok" in lines
     assert sorted(line for line in lines if line.startswith("[-]")) == [
         "[-]admission failed: the hub's admission policies are not proven",
+        "[-]leader-election failed: the lease cannot be read or taken",
         *sorted(f"[-]{name} failed: its first list is not complete" for name in WATCHES)]
     broker.stop()
 

@@ -37,6 +37,8 @@ HUB = {
     ("Role", OWN, "credbroker-ledger"): [
         rule(["credbroker.dev"], ["issuedcredentials"],
              ["get", "list", "watch", "create", "update", "delete"]),
+        rule(["coordination.k8s.io"], ["leases"], ["create"]),
+        rule(["coordination.k8s.io"], ["leases"], ["get", "update"], "credbroker"),
         rule([""], ["secrets"], ["get", "list", "watch"]),
         rule([""], ["configmaps"], ["create"]),
         rule([""], ["configmaps"], ["get"], "credbroker-hub"),

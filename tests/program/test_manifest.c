@@ -201,6 +201,8 @@ static void manifest_print_hub__gives_these_rights_and_no_others(void **state)
 		      "to broker-system/broker\n"
 		      "Role broker-system/credbroker-ledger\n"
 		      " credbroker.dev issuedcredentials get,list,watch,create,update,delete \n"
+		      " coordination.k8s.io leases create \n"
+		      " coordination.k8s.io leases get,update credbroker\n"
 		      "  secrets get,list,watch \n"
 		      "  configmaps create \n"
 		      "  configmaps get credbroker-hub\n"

@@ -173,7 +173,9 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	if (!parse(CONTROLLER_FLAGS,
 		   "--kubeconfig hub.yaml --service-account-directory /pod --namespace system "
 		   "--hub-id=hub-7 --identity-namespace ids --profile-namespace=fleet "
-		   "--allow-loopback-members --debug",
+		   "--allow-loopback-members --debug --leader-elect "
+		   "--leader-election-lease-duration 137s --leader-election-renew-deadline 107s "
+		   "--leader-election-retry-period 26s",
 		   &options, &err))
 		fail_msg("%s", err.text);
 	assert_string_equal(options.kubeconfig, "hub.yaml");
@@ -182,7 +184,25 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	assert_string_equal(options.hub_id, "hub-7");
 	assert_string_equal(options.identity_namespace, "ids");
 	assert_string_equal(options.profile_namespace, "fleet");
-	assert_true(options.allow_loopback_members && options.debug);
+	assert_true(options.allow_loopback_members && options.debug && options.leader_elect);
+	assert_int_equal(options.leader_timing.lease_ms, 137000);
+	assert_int_equal(options.leader_timing.renew_ms, 107000);
+	assert_int_equal(options.leader_timing.retry_ms, 26000);
+}
+
+static void options_parse__takes_switches_with_true_and_false(void **state)
+{
+	struct options options;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(parse(CONTROLLER_FLAGS, "--leader-elect=true --debug=true", &options, &err));
+	assert_true(options.leader_elect && options.debug);
+	assert_true(parse(CONTROLLER_FLAGS,
+			  "--leader-elect --leader-elect=false --debug=false "
+			  "--allow-loopback-members=false",
+			  &options, &err));
+	assert_false(options.leader_elect || options.debug || options.allow_loopback_members);
 }
 
 static void options_parse__reads_times_with_their_unit(void **state)
@@ -325,6 +345,7 @@ int main(void)
 		cmocka_unit_test(options_parse__says_which_flag_is_wrong_and_what_is_expected),
 		cmocka_unit_test(options_parse__cuts_what_it_repeats),
 		cmocka_unit_test(options_parse__takes_every_flag_of_the_controller),
+		cmocka_unit_test(options_parse__takes_switches_with_true_and_false),
 		cmocka_unit_test(options_parse__reads_times_with_their_unit),
 		cmocka_unit_test(options_parse__takes_repeatable_flags_in_order),
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),

@@ -27,6 +27,7 @@ GROUPS = {
     "nodes": CORE,
     "roles": RBAC, "rolebindings": RBAC, "clusterroles": RBAC, "clusterrolebindings": RBAC,
     "jobs": "/apis/batch/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
     "events": "/apis/events.k8s.io/v1",
     "authtokenrequests": "/apis/multicluster.x-k8s.io/v1alpha1",
     "clusterprofiles": "/apis/multicluster.x-k8s.io/v1alpha1",
