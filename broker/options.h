@@ -28,6 +28,7 @@ struct options {
 	const char *health_address; /* NULL: nobody listens */
 	int64_t member_check_interval_ms;
 	int64_t deletion_deadline_s;
+	int64_t member_credential_lifetime_s; /* 0: no own credentials on members */
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */
