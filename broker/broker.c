@@ -13,6 +13,7 @@
 #include "core/access_controller.h"
 #include "core/access_news.h"
 #include "core/kube_path.h"
+#include "core/own_credential.h"
 #include "edge/event_recorder.h"
 #include "edge/http_client.h"
 #include "edge/hub_config.h"
@@ -22,6 +23,7 @@
 #include "edge/log.h"
 #include "edge/loop.h"
 #include "edge/member_access.h"
+#include "edge/own_credentials.h"
 #include "edge/push_executor.h"
 #include "health_service.h"
 #include "hub_connection.h"
@@ -29,7 +31,7 @@
 #include "options.h"
 
 enum {
-	WATCH_COUNT = 7,
+	WATCH_COUNT = 8,
 	HUB_RETRY_MS = 2000,
 	CA_CHECK_MS = 60 * 1000,
 	STOP_MS = 1000, /* for the steps in flight, and the half of it for the Lease */
@@ -39,6 +41,7 @@ enum {
 struct hub_watch {
 	struct broker *broker;
 	const struct kube_resource *resource;
+	const char *name; /* in probes */
 	struct kube_watch *watch;
 };
 
@@ -135,6 +138,24 @@ static void access_changed(void *context, const char *key)
 	push_executor_access_changed(((struct hub_watch *)context)->broker->executor, key);
 }
 
+static void own_changed(void *context, const char *key)
+{
+	struct broker *broker = ((struct hub_watch *)context)->broker;
+
+	own_credentials_changed(push_executor_own(broker->executor), key);
+}
+
+static void tell_own(void *context, const struct own_news *news)
+{
+	struct broker *broker = context;
+	bool warning = strcmp(news->type, "Warning") == 0;
+
+	log_event(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, news->message, "memberAccess",
+		  news->access_name, "uid", news->access_uid, "clusterProfile", news->profile_key,
+		  "reason", news->reason, NULL);
+	event_recorder_post_own(broker->events, broker->options->namespace, news);
+}
+
 static void member_changed(void *context, const char *profile_key)
 {
 	access_controller_member_changed(((struct broker *)context)->controller, profile_key);
@@ -149,7 +170,7 @@ static void tell_synced(struct hub_watch *watch, bool synced)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "watch-%s", watch->resource->plural);
+	snprintf(name, sizeof(name), "watch-%s", watch->name);
 	health_service_set_ready(watch->broker->health, name, synced,
 				 "its first list is not complete");
 }
@@ -171,6 +192,7 @@ static void gained(void *context)
 	broker->begun = true;
 	log_event(LOG_LEVEL_INFO, "ready", "hubID", broker->hub_id, NULL);
 	access_controller_begin(broker->controller);
+	own_credentials_begin(push_executor_own(broker->executor));
 }
 
 static void lost(void *context, const struct error *err)
@@ -201,6 +223,11 @@ static void admission_answered(void *context, const struct admission_proof *proo
 		synced(broker);
 }
 
+static void *project_own(const struct json *object, struct error *err)
+{
+	return own_credential_read(object, err);
+}
+
 static void *project_access(const struct json *object, struct error *err)
 {
 	return member_access_read(object, err);
@@ -211,6 +238,7 @@ static void start_watch(struct broker *broker, struct hub_watch *watch,
 {
 	watch->broker = broker;
 	watch->resource = config.resource;
+	watch->name = config.project == project_own ? "own-credentials" : config.resource->plural;
 	if (!config.changed) {
 		config.store = access_controller_store(broker->controller, config.resource,
 						       &config.project);
@@ -238,6 +266,12 @@ static void start_watches(struct broker *broker)
 		 .store = push_executor_accesses(broker->executor),
 		 .project = project_access,
 		 .changed = access_changed},
+		{.resource = &KUBE_SECRETS,
+		 .namespace = namespace,
+		 .label_selector = OWN_CREDENTIAL_SELECTOR,
+		 .store = own_credentials_store(push_executor_own(broker->executor)),
+		 .project = project_own,
+		 .changed = own_changed},
 	};
 
 	for (size_t i = 0; i < WATCH_COUNT; i++)
@@ -276,6 +310,24 @@ static void build_controller(struct broker *broker)
 	});
 }
 
+static void keep_own_credentials(struct broker *broker)
+{
+	const struct options *options = broker->options;
+
+	push_executor_keep_own(broker->executor,
+			       &(struct own_credentials_config){
+				       .hub = {.start = start_hub, .context = broker},
+				       .tell = tell_own,
+				       .tell_context = broker,
+				       .http = broker->http,
+				       .loop = broker->loop,
+				       .hub_id = broker->hub_id,
+				       .namespace = options->namespace,
+				       .lifetime_s = options->member_credential_lifetime_s,
+				       .loopback_allowed = options->allow_loopback_members,
+			       });
+}
+
 /* Before it is known, nothing is watched. */
 static void tell_hub_id(struct broker *broker, bool known)
 {
@@ -287,6 +339,7 @@ static void begin(struct broker *broker, const char *hub_id)
 	broker->hub_id = memory_text(hub_id);
 	tell_hub_id(broker, true);
 	build_controller(broker);
+	keep_own_credentials(broker);
 	start_watches(broker);
 	broker->admission = admission_service_new(&(struct admission_service_config){
 		.hub = {.start = start_hub, .context = broker},

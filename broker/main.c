@@ -14,7 +14,11 @@
 #include "options.h"
 #include "policy_test.h"
 
-enum { MEMBER_CHECK_INTERVAL_MS = 10 * 60 * 1000, DELETION_DEADLINE_S = 10 * 60 };
+enum {
+	MEMBER_CHECK_INTERVAL_MS = 10 * 60 * 1000,
+	DELETION_DEADLINE_S = 10 * 60,
+	MEMBER_CREDENTIAL_LIFETIME_S = 24 * 3600, /* a hub may be away for a night */
+};
 /* Those of client-go. */
 enum { LEASE_MS = 15 * 1000, RENEW_MS = 10 * 1000, RETRY_MS = 2 * 1000 };
 /* A test that says "denied" must not be taken for one that could not be made, so that has 2. */
@@ -164,6 +168,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 		.member_check_interval_ms = MEMBER_CHECK_INTERVAL_MS,
 		.deletion_deadline_s = DELETION_DEADLINE_S,
 		.leader_timing = {LEASE_MS, RENEW_MS, RETRY_MS},
+		.member_credential_lifetime_s = MEMBER_CREDENTIAL_LIFETIME_S,
 		.service_account = "credbroker-system/credbroker",
 	};
 	struct error err = {0};

@@ -131,6 +131,22 @@ static void print_existing_account(const char *account, const struct subject *su
 	print_binding(name, namespace, "Role", name, subject);
 }
 
+/* Its own tokens, so that a kubeconfig that was made by hand is used once. */
+static void print_own_credential(const struct subject *subject)
+{
+	char namespace[64];
+
+	snprintf(namespace, sizeof(namespace), "%.*s", subject->namespace_size, subject->namespace);
+	print_head("Role", "credbroker-own", namespace);
+	printf("rules:\n"
+	       "- {apiGroups: [\"\"], resources: [serviceaccounts/token], resourceNames: [\"%s\"], "
+	       "verbs: [create]}\n"
+	       "# the anchors that they are bound to; they hold no data and are never read\n"
+	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [create, delete]}\n",
+	       subject->name);
+	print_binding("credbroker-own", namespace, "Role", "credbroker-own", subject);
+}
+
 static void print_member(const struct options *options)
 {
 	struct subject subject = subject_of(options);
@@ -138,6 +154,7 @@ static void print_member(const struct options *options)
 	print_service_account(&subject);
 	print_member_role(options);
 	print_binding("credbroker-member", NULL, "ClusterRole", "credbroker-member", &subject);
+	print_own_credential(&subject);
 	for (size_t i = 0; i < options->may_grant.count; i++) {
 		char name[300];
 
@@ -221,8 +238,9 @@ static void print_own_namespace(const char *namespace, const struct subject *sub
 	       "- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}\n"
 	       "- {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: "
 	       "[" LEASE_NAME "], verbs: [get, update]}\n"
-	       "# member access\n"
-	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list, watch]}\n"
+	       "# member access, and the broker's own credentials on members\n"
+	       "- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list, watch, create, "
+	       "update, delete]}\n"
 	       "# the hub id\n"
 	       "- {apiGroups: [\"\"], resources: [configmaps], verbs: [create]}\n"
 	       "- {apiGroups: [\"\"], resources: [configmaps], resourceNames: [credbroker-hub], "

@@ -147,6 +147,21 @@ static bool take_retry_period(struct options *options, const char *value, struct
 	return take_time_ms(&options->leader_timing.retry_ms, value, err);
 }
 
+/* As for health probes, "0" is off. Kubernetes grants no token of less than ten minutes. */
+static bool take_member_credential_lifetime(struct options *options, const char *value,
+					    struct error *err)
+{
+	enum { SHORTEST_S = 600 };
+	int64_t seconds = 0;
+
+	if (strcmp(value, "0") != 0 && !take_time(value, &seconds, err))
+		return false;
+	if (seconds > 0 && seconds < SHORTEST_S)
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is less than 10m", value);
+	options->member_credential_lifetime_s = seconds;
+	return true;
+}
+
 static bool log_debug(struct options *options, const char *value, struct error *err)
 {
 	(void)err;
@@ -295,6 +310,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	 "how long a leader acts without a renewal (default: 10s)", take_renew_deadline},
 	{"leader-election-retry-period", "TIME", "time between two renewals (default: 2s)",
 	 take_retry_period},
+	{"member-credential-lifetime", "TIME",
+	 "for how long the broker's own credential on a member is asked for; 0: it makes none "
+	 "(default: 24h)",
+	 take_member_credential_lifetime},
 	{"health-probe-bind-address", "ADDRESS",
 	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
 	 "0)",

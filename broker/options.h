@@ -32,6 +32,7 @@ struct options {
 	int64_t deletion_deadline_s;
 	struct leader_timing leader_timing;
 	bool leader_elect; /* false: the Lease is taken at once */
+	int64_t member_credential_lifetime_s; /* 0: no own credentials on members */
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */

@@ -31,13 +31,12 @@ static void add_name(struct json *metadata, const char *name, int64_t wall_us)
 	json_add_string(metadata, "name", whole);
 }
 
-struct json *event_render(const struct access_news *news, const char *instance, int64_t wall_us)
+struct json *event_render_content(const struct event_content *content, const char *instance,
+				  int64_t wall_us)
 {
-	const char *key = news->access->request_key;
-	size_t slash = strcspn(key, "/");
-	cleanup_free char *namespace = memory_bytes(key, slash);
-	cleanup_free char *note = memory_bytes(
-		news->message, text_utf8_cut(news->message, strnlen(news->message, NOTE_MAX)));
+	const char *message = content->message;
+	cleanup_free char *note =
+		memory_bytes(message, text_utf8_cut(message, strnlen(message, NOTE_MAX)));
 	struct json *event = json_object_new();
 	struct json *metadata = json_add_object(event, "metadata");
 	struct json *regarding = json_add_object(event, "regarding");
@@ -46,19 +45,39 @@ struct json *event_render(const struct access_news *news, const char *instance, 
 	timestamp_format_micro(wall_us, time);
 	json_add_string(event, "apiVersion", "events.k8s.io/v1");
 	json_add_string(event, "kind", "Event");
-	json_add_string(metadata, "namespace", namespace);
-	add_name(metadata, key + slash + 1, wall_us);
-	json_add_string(regarding, "apiVersion", "multicluster.x-k8s.io/v1alpha1");
-	json_add_string(regarding, "kind", "AuthTokenRequest");
-	json_add_string(regarding, "namespace", namespace);
-	json_add_string(regarding, "name", key + slash + 1);
-	json_add_string(regarding, "uid", news->access->uid);
+	json_add_string(metadata, "namespace", content->namespace);
+	add_name(metadata, content->name, wall_us);
+	json_add_string(regarding, "apiVersion", content->api_version);
+	json_add_string(regarding, "kind", content->kind);
+	json_add_string(regarding, "namespace", content->namespace);
+	json_add_string(regarding, "name", content->name);
+	json_add_string(regarding, "uid", content->uid);
 	json_add_string(event, "eventTime", time);
-	json_add_string(event, "type", news->type);
-	json_add_string(event, "action", news->action);
-	json_add_string(event, "reason", news->reason);
+	json_add_string(event, "type", content->type);
+	json_add_string(event, "action", content->action);
+	json_add_string(event, "reason", content->reason);
 	json_add_string(event, "note", note);
 	json_add_string(event, "reportingController", "credbroker.dev/controller");
 	json_add_string(event, "reportingInstance", instance);
 	return event;
+}
+
+struct json *event_render(const struct access_news *news, const char *instance, int64_t wall_us)
+{
+	const char *key = news->access->request_key;
+	size_t slash = strcspn(key, "/");
+	cleanup_free char *namespace = memory_bytes(key, slash);
+	const struct event_content content = {
+		.api_version = "multicluster.x-k8s.io/v1alpha1",
+		.kind = "AuthTokenRequest",
+		.namespace = namespace,
+		.name = key + slash + 1,
+		.uid = news->access->uid,
+		.type = news->type,
+		.action = news->action,
+		.reason = news->reason,
+		.message = news->message,
+	};
+
+	return event_render_content(&content, instance, wall_us);
 }

@@ -9,7 +9,15 @@
 struct access_news;
 struct json;
 
+/* What an Event is about, and what it says. Borrowed. */
+struct event_content {
+	const char *api_version, *kind, *namespace, *name, *uid;
+	const char *type, *action, *reason, *message;
+};
+
 /* INSTANCE names this process; WALL_US makes the name unique. The caller's. */
 struct json *event_render(const struct access_news *news, const char *instance, int64_t wall_us);
+struct json *event_render_content(const struct event_content *content, const char *instance,
+				  int64_t wall_us);
 
 #endif

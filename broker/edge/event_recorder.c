@@ -8,13 +8,13 @@
 #include <base/error.h>
 #include <base/json.h>
 #include <base/memory.h>
-#include <base/text.h>
 
 #include "core/access.h"
 #include "core/access_news.h"
 #include "core/event.h"
 #include "core/kube_path.h"
 #include "edge/kube_client.h"
+#include "edge/own_credentials.h"
 
 enum { IN_FLIGHT_MAX = 1000 };
 
@@ -52,25 +52,55 @@ static void posted(void *context, const struct kube_reply *reply)
 	recorder->in_flight--;
 }
 
-void event_recorder_post(struct event_recorder *recorder, const struct access_news *news)
+static int64_t next_us(struct event_recorder *recorder)
 {
-	size_t slash = strcspn(news->access->request_key, "/");
-	cleanup_free char *namespace = memory_bytes(news->access->request_key, slash);
-	cleanup_json struct json *event = NULL;
-	cleanup_free char *path = NULL;
 	int64_t now_us = clock_wall_us(recorder->clock);
+
+	recorder->last_us = now_us > recorder->last_us ? now_us : recorder->last_us + 1;
+	return recorder->last_us;
+}
+
+static void post(struct event_recorder *recorder, const struct json *event)
+{
+	const char *namespace = json_find_string(event, "metadata", "namespace");
+	cleanup_free char *path = NULL;
 	struct error err = {0};
 
 	if (recorder->in_flight >= IN_FLIGHT_MAX ||
 	    !kube_path_create(&KUBE_EVENTS, namespace, &path, &err))
 		return;
-	recorder->last_us = now_us > recorder->last_us ? now_us : recorder->last_us + 1;
 	recorder->in_flight++;
-	event = event_render(news, recorder->instance, recorder->last_us);
 	kube_client_start(recorder->client,
 			  &(struct kube_request){.verb = KUBE_CREATE,
 						 .path = path,
 						 .body = event,
 						 .accept = KUBE_METADATA_ONLY},
 			  posted, recorder);
+}
+
+void event_recorder_post(struct event_recorder *recorder, const struct access_news *news)
+{
+	cleanup_json struct json *event = event_render(news, recorder->instance, next_us(recorder));
+
+	post(recorder, event);
+}
+
+void event_recorder_post_own(struct event_recorder *recorder, const char *namespace,
+			     const struct own_news *news)
+{
+	const struct event_content content = {
+		.api_version = "v1",
+		.kind = "Secret",
+		.namespace = namespace,
+		.name = news->access_name,
+		.uid = news->access_uid,
+		.type = news->type,
+		.action = "Renew",
+		.reason = news->reason,
+		.message = news->message,
+	};
+	cleanup_json struct json *event =
+		event_render_content(&content, recorder->instance, next_us(recorder));
+
+	post(recorder, event);
 }

@@ -8,6 +8,7 @@ struct access_news;
 struct clock;
 struct event_recorder;
 struct kube_client;
+struct own_news;
 
 /* CLIENT is the recorder's only user besides its own owner and must outlive it. */
 struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock);
@@ -15,5 +16,8 @@ struct event_recorder *event_recorder_new(struct kube_client *client, const stru
 void event_recorder_free(struct event_recorder *recorder);
 
 void event_recorder_post(struct event_recorder *recorder, const struct access_news *news);
+/* About the member access Secret in NAMESPACE that NEWS names. */
+void event_recorder_post_own(struct event_recorder *recorder, const char *namespace,
+			     const struct own_news *news);
 
 #endif

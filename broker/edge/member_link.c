@@ -52,6 +52,7 @@ struct link_call {
 	struct member_link *link;
 	kube_done *done;
 	void *done_context;
+	bool as_us; /* with our own identity */
 };
 
 struct member_link *member_link_new(const struct member_link_config *config,
@@ -112,7 +113,10 @@ void member_link_free(struct member_link *link)
 
 static void free_when_idle(void *context)
 {
-	member_link_free(context);
+	struct member_link *link = context;
+
+	link->config.ended(link->config.context, link);
+	member_link_free(link);
 }
 
 /* From a timer, because we may stand in the client's own callback. */
@@ -164,6 +168,12 @@ static void find(struct member_link *link, const char *uid)
 	enter(link, MEMBER_READY);
 }
 
+static void tell_refused(struct member_link *link, const struct kube_reply *reply)
+{
+	if (reply->kube.status == 401 && !link->retired)
+		link->config.refused(link->config.context, link->profile_key);
+}
+
 static void identity_answered(void *context, const struct kube_reply *reply)
 {
 	struct member_link *link = context;
@@ -178,6 +188,7 @@ static void identity_answered(void *context, const struct kube_reply *reply)
 		error_set(&err, ERROR_INVALID, "the member's kube-system namespace has no UID");
 		error_wrap(&err, "ask the member for its kube-system namespace");
 		lose(link, &err);
+		tell_refused(link, reply);
 	}
 	end_if_done(link);
 }
@@ -228,6 +239,8 @@ static void call_answered(void *context, const struct kube_reply *reply)
 	/* An answer that breaks a cap is one caller's trouble, not the member's. */
 	if (reply->err && reply->kube.status == 0 && reply->err->kind == ERROR_UNAVAILABLE)
 		lose(call.link, reply->err);
+	if (call.as_us)
+		tell_refused(call.link, reply);
 	call.done(call.done_context, reply);
 	end_if_done(call.link);
 }
@@ -236,8 +249,9 @@ void member_link_start(struct member_link *link, const struct kube_request *requ
 		       kube_done *done, void *done_context)
 {
 	struct link_call *call = memory_new(sizeof(*call));
+	bool as_us = request->bearer == NULL;
 
-	*call = (struct link_call){link->calls, &link->calls, link, done, done_context};
+	*call = (struct link_call){link->calls, &link->calls, link, done, done_context, as_us};
 	if (link->calls)
 		link->calls->place = &call->next;
 	link->calls = call;

@@ -24,6 +24,10 @@ struct member_link_config {
 	void (*changed)(void *context, const char *profile_key);
 	/* The access that leads to the member came, went, or is another. */
 	void (*replaced)(void *context, const char *profile_key);
+	/* The member does not take our identity; not told of a link that was retired. */
+	void (*refused)(void *context, const char *profile_key);
+	/* A link that was retired ends now. */
+	void (*ended)(void *context, const struct member_link *link);
 	void *context;
 };
 

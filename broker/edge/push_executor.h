@@ -8,13 +8,23 @@
 #include "core/access_executor.h"
 #include "edge/member_link.h"
 
+struct own_credentials;
+struct own_credentials_config;
 struct push_executor;
 struct store;
 
-/* CONFIG.changed is told when a profile's access comes, goes, or changes its state. */
+/* CONFIG.changed and CONFIG.replaced are told when a profile's access comes, goes, or changes its
+ * state; its other callbacks are the executor's own. */
 struct push_executor *push_executor_new(const struct member_link_config *config);
 /* Drops the calls in flight. NULL is fine. */
 void push_executor_free(struct push_executor *executor);
+
+/* From now on our own credentials are used where there are. Once, before accesses come. What in
+ * CONFIG leads to members is set here. */
+void push_executor_keep_own(struct push_executor *executor,
+			    const struct own_credentials_config *config);
+/* Borrowed; NULL before. */
+struct own_credentials *push_executor_own(struct push_executor *executor);
 
 /* What the watch of member access Secrets fills: struct member_access by "namespace/name". */
 struct store *push_executor_accesses(struct push_executor *executor);

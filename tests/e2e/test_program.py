@@ -265,7 +265,7 @@ def test_missing_rights_to_watch_are_in_the_log(fleet):
 
 WATCHES = [f"watch-{name}" for name in (
     "authtokenrequests", "clusterprofiles", "namespaces", "accesspolicies", "rbactemplates",
-    "issuedcredentials", "secrets")]
+    "issuedcredentials", "secrets", "own-credentials")]
 PROBES = ("--health-probe-bind-address", "127.0.0.1:0")
 
 

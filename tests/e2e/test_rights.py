@@ -39,7 +39,7 @@ HUB = {
              ["get", "list", "watch", "create", "update", "delete"]),
         rule(["coordination.k8s.io"], ["leases"], ["create"]),
         rule(["coordination.k8s.io"], ["leases"], ["get", "update"], "credbroker"),
-        rule([""], ["secrets"], ["get", "list", "watch"]),
+        rule([""], ["secrets"], ["get", "list", "watch", "create", "update", "delete"]),
         rule([""], ["configmaps"], ["create"]),
         rule([""], ["configmaps"], ["get"], "credbroker-hub"),
         rule([MULTICLUSTER], ["authtokenrequests"], ["create"]),
@@ -53,6 +53,9 @@ MEMBER = {
         rule([RBAC], ["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
              ["get", "list", "create", "patch", "delete"]),
         rule([RBAC], ["clusterroles"], ["bind"], BINDABLE)],
+    ("Role", OWN, "credbroker-own"): [
+        rule([""], ["serviceaccounts/token"], ["create"], "credbroker"),
+        rule([""], ["secrets"], ["create", "delete"])],
     ("Role", IDENTITIES, "credbroker-identities"): [
         rule([""], ["serviceaccounts"], ["get", "list", "create", "patch", "delete"]),
         rule([""], ["serviceaccounts/token"], ["create"]),
@@ -86,7 +89,7 @@ def manifest(plane, *arguments):
 def renamed(text):
     """Other names: the fleet has these objects already, and a dry run makes none twice."""
     for name in ("credbroker-hub\"", "credbroker-ledger\"", "credbroker-deliveries\"",
-                 "credbroker-member\"", "credbroker-identities\""):
+                 "credbroker-member\"", "credbroker-own\"", "credbroker-identities\""):
         text = text.replace(f'name: "{name}', f'name: "dry-{name}')
     text = text.replace('name: "credbroker-may-', 'name: "dry-credbroker-may-')
     return text.replace("kind: ServiceAccount\nmetadata:\n  name: ",
@@ -156,7 +159,7 @@ def test_on_a_member_no_secret_is_read_and_no_namespace_made(fleet):
 def test_without_roles_to_grant_or_bind_there_is_no_right_to(fleet):
     items = manifest(fleet.members[fleet.member], "member-rbac", "--identity-namespace", IDENTITIES)
     assert all("bind" not in rule_["verbs"] for rule_ in every_rule(items))
-    assert len(bindings_of(items)) == 2
+    assert len(bindings_of(items)) == 3
 
 
 def test_each_namespace_gets_its_own_role(fleet):
@@ -166,7 +169,7 @@ def test_each_namespace_gets_its_own_role(fleet):
     member = fleet.members[fleet.member]
     items = manifest(member, "member-rbac", "--identity-namespace", IDENTITIES,
                      "--identity-namespace", "apps")
-    assert [key[1] for key in rules_of(items) if key[0] == "Role"] == [IDENTITIES, "apps"]
+    assert [key[1] for key in rules_of(items) if key[0] == "Role"] == [OWN, IDENTITIES, "apps"]
 
 
 def test_a_role_may_be_opened_for_binding_in_its_namespace(fleet):
@@ -248,10 +251,17 @@ def test_the_broker_makes_no_identity_where_it_is_not_opened(as_broker, namespac
     for verb in ("get", "list", "create", "update", "patch", "delete"):
         assert not allowed(member, verb, "serviceaccounts", namespace=namespace)
     for verb in ("create", "delete"):
-        assert not allowed(member, verb, "secrets", namespace=namespace)
+        anchors = namespace == OWN
+        assert allowed(member, verb, "secrets", namespace=namespace) == anchors
     assert not allowed(member, "create", "serviceaccounts", namespace=namespace,
                        subresource="token")
     assert not allowed(member, "impersonate", "serviceaccounts", namespace=namespace)
+
+
+def test_the_broker_makes_tokens_of_its_own_for_itself_alone(as_broker):
+    for name in ("credbroker", "default"):
+        assert allowed(as_broker["member"], "create", "serviceaccounts", namespace=OWN, name=name,
+                       subresource="token") == (name == "credbroker")
 
 
 def test_the_broker_takes_no_rights_on_a_member(as_broker):
@@ -300,7 +310,9 @@ def test_on_the_hub_the_broker_stays_where_it_was_let_in(as_broker):
             assert not allowed(hub, verb, "secrets", namespace=namespace)
     for verb in ("list", "watch", "update", "deletecollection"):
         assert not allowed(hub, verb, "secrets", namespace=TEAM)
-    for verb in ("create", "patch", "update", "delete"):
+    for verb in ("create", "update", "delete"):  # its own credentials on members
+        assert allowed(hub, verb, "secrets", namespace=OWN)
+    for verb in ("patch", "deletecollection"):  # without patch it takes no deliveries there
         assert not allowed(hub, verb, "secrets", namespace=OWN)
     for verb in ("create", "update", "delete", "deletecollection"):
         assert not allowed(hub, verb, "authtokenrequests", MULTICLUSTER, TEAM)

@@ -67,6 +67,31 @@ static void member_access_read__projects_the_secret(void **state)
 	member_access_free(access);
 }
 
+static void member_access_read__knows_its_bootstrap(void **state)
+{
+	struct error err = {0};
+	struct member_access *access = read_access(KUBECONFIG, "{}", &err);
+	struct member_access *edited = read_access(
+		KUBECONFIG,
+		"{'metadata':{'resourceVersion':'8','annotations':{'credbroker.dev/rotate-at':"
+		"'2023-11-14T22:13:20Z'}}}",
+		&err);
+	struct member_access *other = read_access(KUBECONFIG "\n", "{}", &err);
+	struct own_bootstrap bootstrap = member_access_bootstrap(access);
+
+	(void)state;
+	assert_string_equal(bootstrap.access_name, "member-1");
+	assert_string_equal(bootstrap.access_uid, "u-1");
+	assert_string_equal(bootstrap.profile_key, "fleet-system/member-1");
+	assert_string_equal(bootstrap.digest, edited->digest);
+	assert_string_not_equal(bootstrap.digest, other->digest);
+	assert_int_equal(access->rotate_at, 0);
+	assert_int_equal(edited->rotate_at, 1700000000);
+	member_access_free(access);
+	member_access_free(edited);
+	member_access_free(other);
+}
+
 static void member_access_read__takes_the_mode_that_is_served(void **state)
 {
 	struct error err = {0};
@@ -193,6 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(member_access_read__projects_the_secret),
+		cmocka_unit_test(member_access_read__knows_its_bootstrap),
 		cmocka_unit_test(member_access_read__takes_the_mode_that_is_served),
 		cmocka_unit_test(
 			member_access_read__has_another_version_when_the_secret_is_another),

@@ -91,6 +91,8 @@ static const struct refusal refusals[] = {
 	 "--hub-id: \"Hub\" is no hub id: lower-case letters, digits and '-', at most 40"},
 	{CONTROLLER_FLAGS, "--member-check-interval 10",
 	 "--member-check-interval: \"10\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--member-credential-lifetime 9m",
+	 "--member-credential-lifetime: \"9m\" is less than 10m"},
 	{CONTROLLER_FLAGS, "--deletion-deadline 0s",
 	 "--deletion-deadline: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval m",
@@ -226,6 +228,18 @@ static void options_parse__reads_times_with_their_unit(void **state)
 	}
 }
 
+static void options_parse__reads_a_lifetime_or_0_for_none(void **state)
+{
+	struct options options;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(parse(CONTROLLER_FLAGS, "--member-credential-lifetime 10m", &options, &err));
+	assert_int_equal(options.member_credential_lifetime_s, 600);
+	assert_true(parse(CONTROLLER_FLAGS, "--member-credential-lifetime 0", &options, &err));
+	assert_int_equal(options.member_credential_lifetime_s, 0);
+}
+
 static void options_parse__takes_repeatable_flags_in_order(void **state)
 {
 	struct options options;
@@ -347,6 +361,7 @@ int main(void)
 		cmocka_unit_test(options_parse__takes_every_flag_of_the_controller),
 		cmocka_unit_test(options_parse__takes_switches_with_true_and_false),
 		cmocka_unit_test(options_parse__reads_times_with_their_unit),
+		cmocka_unit_test(options_parse__reads_a_lifetime_or_0_for_none),
 		cmocka_unit_test(options_parse__takes_repeatable_flags_in_order),
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),
 		cmocka_unit_test(options_parse__leaves_alone_what_is_not_given),
