@@ -154,7 +154,7 @@ static bool take_member_credential_lifetime(struct options *options, const char 
 	enum { SHORTEST_S = 600 };
 	int64_t seconds = 0;
 
-	if (strcmp(value, "0") != 0 && !take_time(value, &seconds, err))
+	if (strcmp(value, "0") != 0 && !option_time_take(value, &seconds, err))
 		return false;
 	if (seconds > 0 && seconds < SHORTEST_S)
 		return error_set(err, ERROR_INVALID, "\"%.80s\" is less than 10m", value);
