@@ -23,6 +23,9 @@ enum {
 	LEDGER_ANCHORS_MAX = 16,
 };
 
+/* Stands for the jti of a token that has none: API servers before 1.32 give none. */
+#define LEDGER_NO_JTI "none"
+
 /* An object on the member, in the order of creation: identity, roles, bindings. */
 struct ledger_object {
 	const struct kube_resource *resource;

@@ -150,7 +150,7 @@ static void keep_token(struct access_steps *steps, struct access *access,
 {
 	struct ledger_anchor *anchor = ledger_anchor(access->ledger, access->ledger->generation);
 
-	anchor->jti = memory_text(claims->jti ? claims->jti : "none");
+	anchor->jti = memory_text(claims->jti ? claims->jti : LEDGER_NO_JTI);
 	anchor->terms = memory_text(access->asked_terms);
 	anchor->issued_at = claims->issued_at;
 	anchor->expires_at = claims->expires_at;
