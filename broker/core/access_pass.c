@@ -23,6 +23,7 @@
 #include "core/request.h"
 #include "core/step_lines.h"
 #include "core/store.h"
+#include "delivery/cluster_facts.h"
 
 void access_pass_tell(const struct access_pass *pass, struct access *access,
 		      const struct access_news *news)
@@ -38,6 +39,7 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 	int64_t now_ms = clock_monotonic_ms(pass->steps->clock);
 
 	struct member_facts member = {.state = MEMBER_NO_ACCESS};
+	const struct cluster_facts *cluster = NULL;
 
 	if (request && request->has_conditions)
 		access->acknowledged = true;
@@ -49,6 +51,8 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 	if (access->permission.allowed ||
 	    access->ledger) /* who is denied learns nothing and causes no call */
 		member = executor->member(executor->context, access->profile_key);
+	if (member.state == MEMBER_READY)
+		cluster = executor->cluster(executor->context, access->profile_key);
 	return (struct access_view){
 		.now_ms = now_ms,
 		.now_s = clock_wall_s(pass->steps->clock),
@@ -62,6 +66,7 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 		.profile_exists =
 			store_find(pass->steps->seen->profiles, access->profile_key) != NULL,
 		.member = member,
+		.cluster_digest = cluster ? cluster->digest : NULL,
 		.destination = request ? destinations_state(pass->steps->destinations,
 							    request->namespace, now_ms)
 				       : DESTINATION_UNKNOWN,

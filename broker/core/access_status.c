@@ -158,7 +158,9 @@ static void describe_works(const struct access_report *report, struct text *mess
 
 	text_append(message, "the credential works");
 	if (report->access->failure.reason)
-		text_appendf(message, "; its renewal fails: %s",
+		text_appendf(message, "; its %s fails: %s",
+			     report->access->failure.step == ACCESS_REDELIVER ? "update"
+									      : "renewal",
 			     report->access->failure.error.text);
 	if (report->request->rotate_at_is_wrong)
 		text_append(message, "; the annotation " REQUEST_ROTATE_AT

@@ -23,6 +23,7 @@ struct access_view {
 	const char *denial; /* static */
 	bool profile_exists;
 	struct member_facts member;
+	const char *cluster_digest; /* of where applications find it; NULL unless ready */
 	enum destination_state destination;
 	int64_t deletion_deadline_s; /* how long a deletion waits for the member */
 	const struct store *ledgers; /* of all requests, as the watch shows them */

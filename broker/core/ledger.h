@@ -58,6 +58,7 @@ struct ledger_secret {
 	char *namespace;
 	char *name;
 	char *uid;          /* NULL until known */
+	char *cluster;      /* digest of the cluster_facts it was given last; NULL: not known */
 	int64_t generation; /* of the anchor whose token it was given last; 0: none on record */
 };
 

@@ -82,6 +82,7 @@ struct member_link *member_link_new(const struct member_link_config *config,
 		.ca_pem = link->ca_pem,
 		.tls_server_name = link->tls_server_name,
 	};
+	cluster_facts_seal(&link->cluster);
 	link->state = MEMBER_CONNECTING;
 	return link;
 }

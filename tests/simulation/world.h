@@ -48,6 +48,7 @@ struct member {
 	bool has_access; /* the broker was given access */
 	struct storm storm;
 	int64_t disturbed_ms; /* when something was wrong there last */
+	int moves;            /* how often it was given another address */
 };
 
 struct token {

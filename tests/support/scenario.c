@@ -508,6 +508,8 @@ static void step_member(struct scenario *scenario, const struct json *step)
 		state++;
 	if (state == sizeof(states) / sizeof(states[0]))
 		FAIL(scenario, "no state of a member");
+	if (json_find(step, "server"))
+		scripted_port_set_server(scenario->stage->port, json_find_string(step, "server"));
 	facts.state = (enum member_state)state;
 	if (facts.state == MEMBER_READY && !facts.uid)
 		facts.uid = "cluster-1";
@@ -626,7 +628,7 @@ static const struct kind {
 	{"profile gone", step_profile_gone, ""},
 	{"ledger", step_ledger, ""},
 	{"ledger gone", step_ledger_gone, ""},
-	{"member", step_member, "of uid detail"},
+	{"member", step_member, "of uid detail server"},
 	{"call", step_call,
 	 "body urgent accept bearer holds after within answer reason object echo token save"},
 	{"status", step_status, "of fields after within unseen answer reason object"},

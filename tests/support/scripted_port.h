@@ -42,6 +42,9 @@ struct access_executor scripted_port_executor(struct scripted_port *port);
 void scripted_port_set_member(struct scripted_port *port, const char *profile_key,
 			      const struct member_facts *facts);
 
+/* Where applications find every member from now on. Copied. */
+void scripted_port_set_server(struct scripted_port *port, const char *server);
+
 /* The oldest call to the hub or to a member whose verb is VERB and whose path matches the glob
  * PATH; NULL when there is none. */
 const struct scripted_call *scripted_port_find(const struct scripted_port *port, bool on_member,
