@@ -199,7 +199,8 @@ static bool add_unless_at_rest(void *context, const char *uid, void *object)
 	const struct arrival *arrival = context;
 	struct access *access = object;
 	bool same = access->ledger && arrival->member.state == MEMBER_READY &&
-		    text_same(access->ledger->member_uid, arrival->member.uid);
+		    text_same(access->ledger->member_uid, arrival->member.uid) &&
+		    (!arrival->member.clock_known || arrival->member.skew_s == access->told_skew_s);
 
 	(void)uid;
 	if (!text_same(access->profile_key, arrival->profile_key) || (access->rests && same))

@@ -117,22 +117,14 @@ void delivery_steps_note_cluster(struct access *access)
 	access->ledger_saved = false;
 }
 
-/* After a restart only wall time connects us with the mint; then the schedule is monotonic. */
-static void resume_schedule(struct access_steps *steps, struct access *access)
+/* After a restart nobody knows how long ago the token was delivered. */
+static void resume_overlap(const struct access_steps *steps, struct access *access)
 {
 	const struct ledger_anchor *anchor =
 		ledger_anchor(access->ledger, access->delivery_generation);
-	int64_t now_ms = clock_monotonic_ms(steps->clock);
-	int64_t left_s, whole_s;
 
-	if (!anchor || !anchor->jti || access->renew_at_ms > 0)
-		return;
-	whole_s = renewal_delay_s(access->uid, anchor);
-	left_s = anchor->issued_at + whole_s - clock_wall_s(steps->clock);
-	if (left_s > whole_s)
-		left_s = whole_s; /* the member's clock is ahead of ours */
-	access->renew_at_ms = now_ms + (left_s > 0 ? left_s * 1000 : 0);
-	access->overlap_until_ms = now_ms + RENEWAL_OVERLAP_MS;
+	if (anchor && anchor->jti && access->renew_at_ms == 0)
+		access->overlap_until_ms = clock_monotonic_ms(steps->clock) + RENEWAL_OVERLAP_MS;
 }
 
 void delivery_steps_note_missing(struct access *access)
@@ -170,7 +162,7 @@ static void delivery_answered(struct access_steps *steps, struct access *access,
 		return;
 	} else if (delivery_steps_is_ours(access, reply->object)) {
 		delivery_steps_note(access, reply->object, access->ledger->secret.generation);
-		resume_schedule(steps, access);
+		resume_overlap(steps, access);
 	} else {
 		access->delivery = DELIVERY_FOREIGN;
 		access->delivery_recheck_at_ms =
@@ -189,6 +181,7 @@ void delivery_step_read(struct access_steps *steps, struct access *access)
 static void token_delivered(struct access *access)
 {
 	access->renew_at_ms = access->token.renew_at_ms;
+	access->expires_at_ms = access->token.expires_at_ms;
 	secret_done(&access->token.secret);
 	access->token = (struct access_token){0};
 }

@@ -17,6 +17,7 @@
 #include <base/secret.h>
 #include <base/text.h>
 
+#include "core/member_clock.h"
 #include "delivery/cluster_facts.h"
 #include "support/sample_token.h"
 
@@ -42,6 +43,7 @@ struct scripted_port {
 	size_t member_count;
 	char *server;
 	struct cluster_facts cluster;
+	struct member_clock clock;
 };
 
 static const char *const verbs[] = {
@@ -103,6 +105,11 @@ void scripted_port_free(struct scripted_port *port)
 		member_done(&port->members[i]);
 	memory_free(port->server);
 	memory_free(port);
+}
+
+void scripted_port_set_clock(struct scripted_port *port, const struct member_clock *clock)
+{
+	port->clock = *clock;
 }
 
 static struct member *find_member(struct scripted_port *port, const char *profile_key)
@@ -197,11 +204,18 @@ static void member_start(void *context, const char *profile_key, const struct ku
 
 static struct member_facts member_facts(void *context, const char *profile_key)
 {
-	const struct member *member = find_member(context, profile_key);
+	struct scripted_port *port = context;
+	const struct member *member = find_member(port, profile_key);
+	struct member_facts facts;
 
 	if (!member)
 		return (struct member_facts){.state = MEMBER_NO_ACCESS};
-	return (struct member_facts){member->state, member->uid, member->detail};
+	facts = (struct member_facts){
+		.state = member->state, .uid = member->uid, .detail = member->detail};
+	if (facts.state == MEMBER_READY)
+		facts.clock_known = member_clock_offset_ms(&port->clock, &facts.clock_offset_ms);
+	facts.skew_s = facts.clock_known ? port->clock.told_s : 0;
+	return facts;
 }
 
 static const struct cluster_facts *member_cluster(void *context, const char *profile_key)
