@@ -236,6 +236,21 @@ struct member_facts member_link_facts(struct member_link *link)
 	return facts;
 }
 
+bool member_link_is_up(const struct member_link *link)
+{
+	return link->identified_at_ms > 0; /* whether it has to be asked again or not */
+}
+
+bool member_link_skew_ms(const struct member_link *link, int64_t *ret_ms)
+{
+	const struct clock *clock = loop_clock(link->config.loop);
+
+	if (link->clock.settled)
+		*ret_ms = member_clock_skew_ms(&link->clock, clock_monotonic_ms(clock),
+					       clock_wall_us(clock) / 1000);
+	return link->clock.settled;
+}
+
 const struct cluster_facts *member_link_cluster(const struct member_link *link)
 {
 	return link->state == MEMBER_READY ? &link->cluster : NULL;
