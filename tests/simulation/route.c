@@ -109,9 +109,11 @@ static struct route *find(struct process *process, const char *key)
 static struct member_facts member(void *context, const char *key)
 {
 	struct route *route = find(context, key);
+	const struct fake_clock *clock;
 
 	if (!route)
 		return (struct member_facts){.state = MEMBER_NO_ACCESS};
+	clock = &route->process->world->clock;
 	if (route->state == MEMBER_READY &&
 	    world_now_ms(route->process->world) - route->identified_ms > IDENTITY_BELIEVED_MS)
 		route->state = MEMBER_CONNECTING;
@@ -120,6 +122,9 @@ static struct member_facts member(void *context, const char *key)
 	return (struct member_facts){
 		.state = route->state,
 		.uid = route->state == MEMBER_READY ? route->uid : NULL,
+		.clock_known = route->state == MEMBER_READY,
+		.clock_offset_ms = clock->wall_us / 1000 - clock->monotonic_ms +
+				   world_ahead_ms(route->process->world, route->member),
 	};
 }
 
