@@ -28,6 +28,7 @@
 #include "health_service.h"
 #include "hub_connection.h"
 #include "leadership.h"
+#include "metrics_service.h"
 #include "options.h"
 
 enum {
@@ -51,7 +52,8 @@ struct broker {
 	struct loop *loop;
 	struct http_client *http;
 	struct hub_connection hub;
-	struct health_service *health; /* NULL: nobody asks */
+	struct health_service *health;   /* NULL: nobody asks */
+	struct metrics_service *metrics; /* the same */
 	struct event_recorder *events;
 	struct push_executor *executor;
 	struct leadership *leadership;
@@ -308,6 +310,7 @@ static void build_controller(struct broker *broker)
 		.tell = tell,
 		.context = broker,
 	});
+	metrics_service_watch(broker->metrics, broker->controller);
 }
 
 static void keep_own_credentials(struct broker *broker)
@@ -426,6 +429,13 @@ static bool build_health(struct broker *broker, struct error *err)
 	return broker->health != NULL;
 }
 
+static bool build_metrics(struct broker *broker, struct error *err)
+{
+	broker->metrics = metrics_service_new(broker->loop, broker->executor,
+					      broker->options->metrics_address, err);
+	return broker->metrics != NULL;
+}
+
 static bool build(struct broker *broker, struct error *err)
 {
 	broker->clock = clock_system();
@@ -460,7 +470,7 @@ static bool build(struct broker *broker, struct error *err)
 		.replaced = access_replaced,
 		.context = broker,
 	});
-	return true;
+	return !broker->options->metrics_address || build_metrics(broker, err);
 }
 
 struct broker *broker_new(const struct options *options, struct error *err)
@@ -504,6 +514,7 @@ void broker_free(struct broker *broker)
 	for (size_t i = 0; i < WATCH_COUNT; i++)
 		kube_watch_free(broker->watches[i].watch);
 	health_service_free(broker->health);
+	metrics_service_free(broker->metrics);
 	push_executor_free(broker->executor);
 	leadership_free(broker->leadership);
 	hub_connection_close(&broker->hub);

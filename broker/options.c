@@ -83,11 +83,11 @@ static bool take_hub_id(struct options *options, const char *value, struct error
 }
 
 /* As for controllers made with controller-runtime, "0" is off. */
-static bool take_health_address(struct options *options, const char *value, struct error *err)
+static bool take_address(const char **ret_place, const char *value, struct error *err)
 {
 	bool is_off = strcmp(value, "0") == 0;
 
-	options->health_address = is_off ? NULL : value;
+	*ret_place = is_off ? NULL : value;
 	return is_off || http_listener_check(value, err);
 }
 
@@ -95,6 +95,16 @@ static bool take_health_address(struct options *options, const char *value, stru
 static bool is_on(const char *value)
 {
 	return !value || strcmp(value, "true") == 0;
+}
+
+static bool take_health_address(struct options *options, const char *value, struct error *err)
+{
+	return take_address(&options->health_address, value, err);
+}
+
+static bool take_metrics_address(struct options *options, const char *value, struct error *err)
+{
+	return take_address(&options->metrics_address, value, err);
 }
 
 static bool allow_loopback_members(struct options *options, const char *value, struct error *err)
@@ -318,6 +328,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
 	 "0)",
 	 take_health_address},
+	{"listen", "ADDRESS",
+	 "where /metrics is served for Prometheus over plain HTTP, such as :8080; 0: nowhere "
+	 "(default: 0)",
+	 take_metrics_address},
 	{"allow-loopback-members", NULL, "let members be on this machine, for demos and tests",
 	 allow_loopback_members},
 	{"debug", NULL, "log every step", log_debug},

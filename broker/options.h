@@ -27,7 +27,8 @@ struct options {
 	const char *identity_namespace;
 	const char *profile_namespace; /* NULL: the request's own */
 	struct option_list protected_namespaces;
-	const char *health_address; /* NULL: nobody listens */
+	const char *health_address;  /* NULL: nobody listens */
+	const char *metrics_address; /* the same */
 	int64_t member_check_interval_ms;
 	int64_t deletion_deadline_s;
 	struct leader_timing leader_timing;

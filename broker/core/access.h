@@ -65,14 +65,17 @@ struct access {
 	bool secret_suspected; /* an anchor that is gone had a token, which a Secret may hold */
 	bool secret_gone;      /* withdrawn, or seen to be absent or foreign while ending */
 
-	int64_t renew_at_ms;      /* monotonic; of the delivered token */
+	int64_t renew_at_ms;      /* monotonic; of the delivered token; 0: not taken up yet */
+	int64_t expires_at_ms;    /* ... the same */
 	int64_t next_mint_at_ms;  /* monotonic; a minute after the last one */
 	int64_t overlap_until_ms; /* monotonic; until then older delivered tokens live on */
 
-	unsigned lost_anchors;               /* in a row, without a token */
-	char asked_terms[DIGEST_SHORT_SIZE]; /* request_terms() of the mint in flight */
+	unsigned lost_anchors;                 /* in a row, without a token */
+	char asked_terms[DIGEST_SHORT_SIZE];   /* request_terms() of the mint in flight */
+	char asked_cluster[DIGEST_SHORT_SIZE]; /* of cluster_facts, as the last write had it */
 	int64_t asked_expiration_s;
 	int64_t asked_rotate_at_s;
+	int64_t told_skew_s;     /* of the member's clock, as of the last pass */
 	int64_t open_generation; /* an anchor made by this process that has no token yet; 0: none */
 	struct access_token token;
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <base/cleanup.h>
+#include <base/clock.h>
 #include <base/memory.h>
 #include <base/text.h>
 
@@ -10,6 +11,7 @@
 #include "core/access_index.h"
 #include "core/access_news.h"
 #include "core/access_pass.h"
+#include "core/access_tally.h"
 #include "core/destinations.h"
 #include "core/hub_state.h"
 #include "core/kube_path.h"
@@ -28,6 +30,7 @@ struct access_controller {
 	struct access_index index;
 	struct step_lines lines;
 	struct access_pass pass;
+	struct access_tally tally;
 	bool begun;
 	bool ended;
 	bool all_concerned; /* every access is to be looked at */
@@ -38,6 +41,7 @@ static void step_ended(void *context, struct access *access)
 	struct access_controller *controller = context;
 	struct access_news news;
 
+	access_tally_step(&controller->tally, access);
 	if (access_news_of_step(access, &news))
 		access_pass_tell(&controller->pass, access, &news);
 	step_lines_leave(&controller->lines, access);
@@ -208,7 +212,8 @@ static bool add_unless_at_rest(void *context, const char *uid, void *object)
 	const struct arrival *arrival = context;
 	struct access *access = object;
 	bool same = access->ledger && arrival->member.state == MEMBER_READY &&
-		    text_same(access->ledger->member_uid, arrival->member.uid);
+		    text_same(access->ledger->member_uid, arrival->member.uid) &&
+		    (!arrival->member.clock_known || arrival->member.skew_s == access->told_skew_s);
 
 	(void)uid;
 	if (!text_same(access->profile_key, arrival->profile_key) || (access->rests && same))
@@ -377,4 +382,11 @@ int64_t access_controller_next_due_ms(const struct access_controller *controller
 	if (controller->all_concerned)
 		return 0;
 	return due_ms < 0 || (check_ms >= 0 && check_ms < due_ms) ? check_ms : due_ms;
+}
+
+const struct access_tally *access_controller_tally(struct access_controller *controller)
+{
+	access_tally_count(&controller->tally, controller->index.accesses,
+			   clock_monotonic_ms(controller->config.clock));
+	return &controller->tally;
 }

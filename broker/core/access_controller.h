@@ -12,6 +12,7 @@
 #include "core/hub_state.h"
 
 struct access_controller;
+struct access_tally;
 struct admission_proof;
 struct store;
 
@@ -63,5 +64,8 @@ bool access_controller_is_idle(const struct access_controller *controller);
 void access_controller_run(struct access_controller *controller);
 /* When to call run() next, monotonic; -1: only when woken. */
 int64_t access_controller_next_due_ms(const struct access_controller *controller);
+
+/* The counts as of now. Borrowed until the next call. */
+const struct access_tally *access_controller_tally(struct access_controller *controller);
 
 #endif

@@ -6,6 +6,7 @@
 #define CORE_ACCESS_EXECUTOR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/kube_call.h"
 
@@ -22,8 +23,11 @@ enum member_state {
 
 struct member_facts {
 	enum member_state state;
-	const char *uid;    /* of its kube-system namespace; NULL unless ready. Borrowed */
-	const char *detail; /* for people; NULL: nothing to add. Borrowed for the pass */
+	const char *uid;         /* of its kube-system namespace; NULL unless ready. Borrowed */
+	const char *detail;      /* for people; NULL: nothing to add. Borrowed for the pass */
+	int64_t clock_offset_ms; /* its time less our monotonic one, if known */
+	int64_t skew_s; /* it is that far ahead of our wall clock, as people are told; 0: little */
+	bool clock_known; /* both */
 };
 
 struct access_executor {

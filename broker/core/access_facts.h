@@ -80,7 +80,9 @@ struct access_facts {
 	bool token_proved;
 	bool credential_delivered;   /* the Secret holds a token that is on record */
 	bool credential_is_as_asked; /* made by the spec as it is now */
+	bool delivery_outdated;      /* the member's address or CA is another than in the Secret */
 	int64_t renew_at_ms;         /* monotonic; of the delivered one */
+	int64_t expires_at_ms;       /* monotonic; of the delivered one; 0: there is none */
 	int64_t next_mint_at_ms;     /* monotonic; not before */
 	int64_t overlap_until_ms;    /* monotonic; 0: no older anchor waits */
 

@@ -23,6 +23,22 @@ static bool failure_news(const struct access *access, struct access_news *ret_ne
 	return true;
 }
 
+static bool redelivery_news(const struct access *access, struct access_news *ret_news)
+{
+	if (access->delivery != DELIVERY_OURS)
+		return false;
+	if (access->delivery_generation == 0)
+		*ret_news = (struct access_news){access, "Warning", "Issue", "SecretEdited",
+						 "somebody put something else in the place of the "
+						 "token: it is replaced by a new one"};
+	else if (access->asked_cluster[0])
+		*ret_news = (struct access_news){
+			access, "Normal", "Issue", "DeliveryUpdated",
+			"the member has another address or CA: the Secret has it now, with the "
+			"same token"};
+	return access->delivery_generation == 0 || access->asked_cluster[0];
+}
+
 bool access_news_of_step(const struct access *access, struct access_news *ret_news)
 {
 	enum access_step step = access->plan.step;
@@ -31,6 +47,8 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 
 	if (access->failure.reason)
 		return failure_news(access, ret_news);
+	if (step == ACCESS_REDELIVER)
+		return redelivery_news(access, ret_news);
 	if (delivered)
 		*ret_news = (struct access_news){
 			access, "Normal", "Issue",

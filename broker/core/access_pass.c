@@ -13,6 +13,7 @@
 #include "core/access_index.h"
 #include "core/access_news.h"
 #include "core/access_permission.h"
+#include "core/access_schedule.h"
 #include "core/access_status.h"
 #include "core/access_steps.h"
 #include "core/access_view.h"
@@ -23,6 +24,7 @@
 #include "core/request.h"
 #include "core/step_lines.h"
 #include "core/store.h"
+#include "delivery/cluster_facts.h"
 
 void access_pass_tell(const struct access_pass *pass, struct access *access,
 		      const struct access_news *news)
@@ -36,8 +38,10 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 	const struct access_executor *executor = &pass->steps->executor;
 	const struct request *request = access_steps_request(pass->steps, access);
 	int64_t now_ms = clock_monotonic_ms(pass->steps->clock);
+	int64_t wall_ms = clock_wall_us(pass->steps->clock) / 1000;
 
 	struct member_facts member = {.state = MEMBER_NO_ACCESS};
+	const struct cluster_facts *cluster = NULL;
 
 	if (request && request->has_conditions)
 		access->acknowledged = true;
@@ -49,9 +53,15 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 	if (access->permission.allowed ||
 	    access->ledger) /* who is denied learns nothing and causes no call */
 		member = executor->member(executor->context, access->profile_key);
+	if (member.state == MEMBER_READY)
+		cluster = executor->cluster(executor->context, access->profile_key);
+	if (member.clock_known)
+		access->told_skew_s = member.skew_s;
+	access_schedule_resume(access, &member, now_ms, wall_ms);
 	return (struct access_view){
 		.now_ms = now_ms,
 		.now_s = clock_wall_s(pass->steps->clock),
+		.expires_at_ms = access_schedule_expiry_ms(access, now_ms, wall_ms),
 		.access = access,
 		.request = request,
 		.admission_proven = pass->steps->seen->admission.ready,
@@ -62,6 +72,7 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 		.profile_exists =
 			store_find(pass->steps->seen->profiles, access->profile_key) != NULL,
 		.member = member,
+		.cluster_digest = cluster ? cluster->digest : NULL,
 		.destination = request ? destinations_state(pass->steps->destinations,
 							    request->namespace, now_ms)
 				       : DESTINATION_UNKNOWN,
@@ -85,7 +96,7 @@ static struct json *status_of(struct access_pass *pass, struct access *access,
 		.access = access,
 		.facts = facts,
 		.plan = plan,
-		.member_detail = view->member.detail,
+		.member = &view->member,
 		.old_status = old,
 		.now_s = clock_wall_s(pass->steps->clock),
 	});
@@ -94,20 +105,14 @@ static struct json *status_of(struct access_pass *pass, struct access *access,
 static void rest(struct access_pass *pass, struct access *access, const struct access_facts *facts,
 		 const struct access_plan *plan)
 {
-	const struct ledger_anchor *token =
-		facts->credential_delivered
-			? ledger_anchor(access->ledger, access->delivery_generation)
-			: NULL;
-	int64_t left_s = token ? token->expires_at - clock_wall_s(pass->steps->clock) : 0;
-
 	step_lines_leave(pass->lines, access);
 	access_index_rest(pass->index, access);
 	if (plan->recheck_at_ms > 0)
 		access_index_add_at(pass->index, access, plan->recheck_at_ms);
 	if (access->status_retry_at_ms > facts->now_ms)
 		access_index_add_at(pass->index, access, access->status_retry_at_ms);
-	if (left_s >= 0 && token) /* then Ready is not true any more, whatever else happens */
-		access_index_add_at(pass->index, access, facts->now_ms + (left_s + 1) * 1000);
+	if (facts->expires_at_ms > facts->now_ms) /* then Ready is not true any more */
+		access_index_add_at(pass->index, access, facts->expires_at_ms);
 }
 
 /* False: it waits for its turn, which comes when the step of another one ends. */
@@ -119,6 +124,14 @@ static bool enters(struct access_pass *pass, struct access *access, const char *
 	return false;
 }
 
+/* After a restart, until the member is there and its time known, nobody can say whether the token
+ * has expired, nor whether the clocks differ. The executor tells. */
+static bool awaits_its_time(const struct access_view *view, const struct access_facts *facts)
+{
+	return facts->credential_delivered && view->access->renew_at_ms == 0 &&
+	       view->member.state == MEMBER_CONNECTING;
+}
+
 static void report(struct access_pass *pass, struct access *access, const struct access_view *view,
 		   const struct access_facts *facts, const struct access_plan *plan)
 {
@@ -127,7 +140,7 @@ static void report(struct access_pass *pass, struct access *access, const struct
 	struct access_news news;
 	size_t size;
 
-	if (!view->request || access_news_stand(access, plan)) {
+	if (!view->request || access_news_stand(access, plan) || awaits_its_time(view, facts)) {
 		rest(pass, access, facts, plan);
 		return;
 	}

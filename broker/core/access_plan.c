@@ -203,6 +203,14 @@ static bool foreign_secret_stops_the_work(const struct access_facts *f, struct a
 	return true;
 }
 
+/* Applications cannot wait for the next token. Only when the member answered at its new address,
+ * and is the one on record. A token in hand brings the address with it. */
+static bool outdated_delivery_is_written_anew(const struct access_facts *f, struct access_plan *p)
+{
+	return f->delivery_outdated && f->delivery == DELIVERY_OURS && !f->token_in_hand &&
+	       f->ledger_stored && access_plan_decide(p, ACCESS_REDELIVER, "UpdatingDelivery");
+}
+
 /* Admission looked once. Before the first effect, and before each token and each new right. */
 static bool requester_is_asked_about(const struct access_facts *f, struct access_plan *p)
 {
@@ -356,6 +364,7 @@ static policy *const policies[] = {
 	closed_destination_stops_the_work,
 	unread_delivery_is_read,
 	foreign_secret_stops_the_work,
+	outdated_delivery_is_written_anew,
 	requester_is_asked_about,
 	unguarded_request_gets_finalizer,
 	missing_ledger_is_opened,
@@ -413,6 +422,7 @@ const char *access_step_name(enum access_step step)
 		[ACCESS_MINT] = "mint",
 		[ACCESS_PROVE] = "prove",
 		[ACCESS_DELIVER] = "deliver",
+		[ACCESS_REDELIVER] = "redeliver",
 		[ACCESS_DELETE_ANCHOR] = "delete anchor",
 		[ACCESS_CONFIRM_GONE] = "confirm gone",
 		[ACCESS_CONFIRM_DENIAL] = "confirm denial",

@@ -1,5 +1,6 @@
 #include "core/access_status.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <base/cleanup.h>
@@ -10,6 +11,7 @@
 #include <base/timestamp.h>
 
 #include "core/access.h"
+#include "core/access_executor.h"
 #include "core/condition.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
@@ -108,7 +110,7 @@ static bool is_ready(const struct access_report *report)
 	const struct ledger_anchor *token = delivered_token(report);
 	const struct sentence *sentence = sentence_of(report->plan->reason);
 
-	return token && token->terms && report->now_s < token->expires_at &&
+	return token && token->terms && report->facts->now_ms < report->facts->expires_at_ms &&
 	       !report->facts->request_deleting && !report->facts->revoking &&
 	       !(sentence && sentence->blocks);
 }
@@ -129,9 +131,9 @@ static void describe(const struct access_report *report, struct text *message)
 		text_append(message, report->access->rights_error.text);
 	else
 		text_append(message, sentence ? sentence : "working on it");
-	if (report->member_detail && !failure->reason &&
+	if (report->member->detail && !failure->reason &&
 	    strncmp(report->plan->reason, "Member", strlen("Member")) == 0)
-		text_appendf(message, ": %s", report->member_detail);
+		text_appendf(message, ": %s", report->member->detail);
 }
 
 static const struct ledger_object *replaced_object(const struct access_report *report,
@@ -158,7 +160,9 @@ static void describe_works(const struct access_report *report, struct text *mess
 
 	text_append(message, "the credential works");
 	if (report->access->failure.reason)
-		text_appendf(message, "; its renewal fails: %s",
+		text_appendf(message, "; its %s fails: %s",
+			     report->access->failure.step == ACCESS_REDELIVER ? "update"
+									      : "renewal",
 			     report->access->failure.error.text);
 	if (report->request->rotate_at_is_wrong)
 		text_append(message, "; the annotation " REQUEST_ROTATE_AT
@@ -280,12 +284,47 @@ static struct condition token_condition(const struct access_report *report)
 	return (struct condition){type, "Unknown", "Pending", ""};
 }
 
+static const struct json *old_condition(const struct access_report *report, const char *type)
+{
+	const struct json *list = json_find(report->old_status, "conditions");
+
+	for (size_t i = 0; i < json_size(list); i++)
+		if (text_same(json_find_string(json_item(list, i), "type"), type))
+			return json_item(list, i);
+	return NULL;
+}
+
+/* Only there while the clocks differ. What was said stands until the member's time is known again.
+ * False: there is none. */
+static bool clock_condition(const struct access_report *report, struct text *message,
+			    struct condition *ret_condition)
+{
+	const char *type = "ClockSynchronized";
+	const struct member_facts *member = report->member;
+	bool comes_back = member->state == MEMBER_CONNECTING || member->state == MEMBER_UNREACHABLE;
+	const char *old = json_find_string(old_condition(report, type), "message");
+	long long ahead_s = member->skew_s;
+
+	if (!member->clock_known && comes_back && old)
+		text_append(message, old);
+	else if (member->clock_known && ahead_s != 0)
+		text_appendf(message,
+			     "the member's clock is about %lld s %s ours, and so are the times "
+			     "here: set the clocks",
+			     llabs(ahead_s), ahead_s > 0 ? "ahead of" : "behind");
+	else
+		return false;
+	*ret_condition = (struct condition){type, "False", "ClockSkewed", text_chars(message)};
+	return true;
+}
+
 static void add_conditions(struct json *status, const struct access_report *report)
 {
 	struct json *list = json_add_array(status, "conditions");
 	const struct json *old = json_find(report->old_status, "conditions");
 	int64_t generation = report->request->generation;
 	struct text message cleanup_text = text_with_max(CONDITION_MESSAGE_MAX + ERROR_TEXT_MAX);
+	struct text clock_message cleanup_text = text_with_max(CONDITION_MESSAGE_MAX);
 	struct condition condition = ready_condition(report, &message);
 
 	condition_append(list, &condition, generation, old, report->now_s);
@@ -299,6 +338,8 @@ static void add_conditions(struct json *status, const struct access_report *repo
 	}
 	condition = token_condition(report);
 	condition_append(list, &condition, generation, old, report->now_s);
+	if (clock_condition(report, &clock_message, &condition))
+		condition_append(list, &condition, generation, old, report->now_s);
 }
 
 static void add_reference(struct json *object, const struct access *access)

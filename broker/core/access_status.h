@@ -14,6 +14,7 @@ struct access;
 struct access_facts;
 struct access_plan;
 struct json;
+struct member_facts;
 struct request;
 
 struct access_report {
@@ -21,7 +22,7 @@ struct access_report {
 	const struct access *access;
 	const struct access_facts *facts;
 	const struct access_plan *plan;
-	const char *member_detail;     /* NULL: nothing to add */
+	const struct member_facts *member;
 	const struct json *old_status; /* NULL: none */
 	int64_t now_s;                 /* wall */
 };

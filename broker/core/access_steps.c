@@ -14,6 +14,7 @@
 #include "core/hub_steps.h"
 #include "core/ledger_steps.h"
 #include "core/member_steps.h"
+#include "core/redelivery_steps.h"
 #include "core/request.h"
 #include "core/requester_steps.h"
 #include "core/restore_steps.h"
@@ -121,6 +122,7 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_MINT] = token_step_mint,
 	[ACCESS_PROVE] = token_step_prove,
 	[ACCESS_DELIVER] = delivery_step_write,
+	[ACCESS_REDELIVER] = redelivery_step_write,
 	[ACCESS_DELETE_ANCHOR] = token_step_delete_anchor,
 	[ACCESS_CONFIRM_GONE] = hub_step_confirm_gone,
 	[ACCESS_CONFIRM_DENIAL] = denial_step_confirm,

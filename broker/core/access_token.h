@@ -10,7 +10,8 @@
 struct access_token {
 	struct secret secret;
 	int64_t generation;
-	int64_t renew_at_ms; /* monotonic */
+	int64_t renew_at_ms; /* monotonic, as is the next one */
+	int64_t expires_at_ms;
 	bool proved;
 };
 

@@ -12,8 +12,9 @@ struct request;
 struct store;
 
 struct access_view {
-	int64_t now_ms; /* monotonic */
-	int64_t now_s;  /* of the calendar, seconds since 1970 */
+	int64_t now_ms;        /* monotonic */
+	int64_t now_s;         /* of the calendar, seconds since 1970 */
+	int64_t expires_at_ms; /* monotonic; of the delivered token, if there is one */
 	const struct access *access;
 	const struct request *request; /* NULL: the watch does not show it with this UID */
 	bool admission_proven;
@@ -23,6 +24,7 @@ struct access_view {
 	const char *denial; /* static */
 	bool profile_exists;
 	struct member_facts member;
+	const char *cluster_digest; /* of where applications find it; NULL unless ready */
 	enum destination_state destination;
 	int64_t deletion_deadline_s; /* how long a deletion waits for the member */
 	const struct store *ledgers; /* of all requests, as the watch shows them */

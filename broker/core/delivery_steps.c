@@ -1,5 +1,7 @@
 #include "core/delivery_steps.h"
 
+#include <string.h>
+
 #include <base/cleanup.h>
 #include <base/clock.h>
 #include <base/error.h>
@@ -47,8 +49,8 @@ static struct place place_of(const struct access *access)
 	};
 }
 
-static void call_secret(struct access_steps *steps, struct access *access,
-			struct kube_request request, access_reply *handle)
+void delivery_steps_call(struct access_steps *steps, struct access *access,
+			 struct kube_request request, access_reply *handle)
 {
 	cleanup_with(place_done) struct place place = place_of(access);
 	cleanup_free char *path = NULL;
@@ -69,7 +71,7 @@ static void call_secret(struct access_steps *steps, struct access *access,
 	access_steps_call_hub(steps, access, &request, handle);
 }
 
-static bool secret_is_ours(const struct access *access, const struct json *live)
+bool delivery_steps_is_ours(const struct access *access, const struct json *live)
 {
 	const char *uid = json_find_string(live, "metadata", "uid");
 	const struct ledger *ledger = access->ledger;
@@ -83,8 +85,7 @@ static bool secret_is_ours(const struct access *access, const struct json *live)
 	return text_same(mark, secret_object_mark(live));
 }
 
-/* GENERATION is what we know that it holds: what it says about itself is its owner's to change. */
-static void note_secret(struct access *access, const struct json *live, int64_t generation)
+void delivery_steps_note(struct access *access, const struct json *live, int64_t generation)
 {
 	const char *uid = json_find_string(live, "metadata", "uid");
 	struct ledger_secret *secret = &access->ledger->secret;
@@ -105,37 +106,41 @@ static void note_secret(struct access *access, const struct json *live, int64_t 
 	access->ledger_saved = false;
 }
 
-/* After a restart only wall time connects us with the mint; then the schedule is monotonic. */
-static void resume_schedule(struct access_steps *steps, struct access *access)
+void delivery_steps_note_cluster(struct access *access)
+{
+	struct ledger_secret *secret = &access->ledger->secret;
+
+	if (text_same(secret->cluster, access->asked_cluster))
+		return;
+	memory_free(secret->cluster);
+	secret->cluster = memory_text(access->asked_cluster);
+	access->ledger_saved = false;
+}
+
+/* After a restart nobody knows how long ago the token was delivered. */
+static void resume_overlap(const struct access_steps *steps, struct access *access)
 {
 	const struct ledger_anchor *anchor =
 		ledger_anchor(access->ledger, access->delivery_generation);
-	int64_t now_ms = clock_monotonic_ms(steps->clock);
-	int64_t left_s, whole_s;
 
-	if (!anchor || !anchor->jti || access->renew_at_ms > 0)
-		return;
-	whole_s = renewal_delay_s(access->uid, anchor);
-	left_s = anchor->issued_at + whole_s - clock_wall_s(steps->clock);
-	if (left_s > whole_s)
-		left_s = whole_s; /* the member's clock is ahead of ours */
-	access->renew_at_ms = now_ms + (left_s > 0 ? left_s * 1000 : 0);
-	access->overlap_until_ms = now_ms + RENEWAL_OVERLAP_MS;
+	if (anchor && anchor->jti && access->renew_at_ms == 0)
+		access->overlap_until_ms = clock_monotonic_ms(steps->clock) + RENEWAL_OVERLAP_MS;
 }
 
-static void note_missing_secret(struct access *access)
+void delivery_steps_note_missing(struct access *access)
 {
 	access->delivery = DELIVERY_MISSING;
 	access->delivery_generation = 0;
 	if (access->ledger && access->ledger->secret.uid) {
 		memory_free(TAKE_PTR(access->ledger->secret.uid));
+		memory_free(TAKE_PTR(access->ledger->secret.cluster));
 		access->ledger->secret.generation = 0;
 		access->ledger_saved = false;
 	}
 }
 
-static void fail_on_hub(struct access_steps *steps, struct access *access,
-			const struct kube_reply *reply)
+void delivery_steps_fail(struct access_steps *steps, struct access *access,
+			 const struct kube_reply *reply)
 {
 	const struct request *request = access_steps_request(steps, access);
 	bool refused = reply->err->kind == ERROR_DENIED;
@@ -151,13 +156,13 @@ static void delivery_answered(struct access_steps *steps, struct access *access,
 			      const struct kube_reply *reply)
 {
 	if (reply->kube.reason == KUBE_REASON_NOT_FOUND) {
-		note_missing_secret(access);
+		delivery_steps_note_missing(access);
 	} else if (reply->err) {
-		fail_on_hub(steps, access, reply);
+		delivery_steps_fail(steps, access, reply);
 		return;
-	} else if (secret_is_ours(access, reply->object)) {
-		note_secret(access, reply->object, access->ledger->secret.generation);
-		resume_schedule(steps, access);
+	} else if (delivery_steps_is_ours(access, reply->object)) {
+		delivery_steps_note(access, reply->object, access->ledger->secret.generation);
+		resume_overlap(steps, access);
 	} else {
 		access->delivery = DELIVERY_FOREIGN;
 		access->delivery_recheck_at_ms =
@@ -168,14 +173,15 @@ static void delivery_answered(struct access_steps *steps, struct access *access,
 
 void delivery_step_read(struct access_steps *steps, struct access *access)
 {
-	call_secret(steps, access,
-		    (struct kube_request){.verb = KUBE_GET, .accept = KUBE_METADATA_ONLY},
-		    delivery_answered);
+	delivery_steps_call(steps, access,
+			    (struct kube_request){.verb = KUBE_GET, .accept = KUBE_METADATA_ONLY},
+			    delivery_answered);
 }
 
 static void token_delivered(struct access *access)
 {
 	access->renew_at_ms = access->token.renew_at_ms;
+	access->expires_at_ms = access->token.expires_at_ms;
 	secret_done(&access->token.secret);
 	access->token = (struct access_token){0};
 }
@@ -197,23 +203,26 @@ static void delivery_written(struct access_steps *steps, struct access *access,
 		return;
 	}
 	if (reply->err) {
-		fail_on_hub(steps, access, reply);
+		delivery_steps_fail(steps, access, reply);
 		return;
 	}
-	note_secret(access, reply->object, access->token.generation);
+	delivery_steps_note(access, reply->object, access->token.generation);
+	delivery_steps_note_cluster(access);
 	if (existed)
 		access->overlap_until_ms = clock_monotonic_ms(steps->clock) + RENEWAL_OVERLAP_MS;
 	token_delivered(access);
 	access_steps_succeed(steps, access);
 }
 
-static struct json *render(const struct access *access, const struct cluster_facts *cluster)
+struct json *delivery_steps_render(struct access *access, const struct cluster_facts *cluster,
+				   int64_t generation, const struct secret *token)
 {
 	const struct ledger *ledger = access->ledger;
-	const struct ledger_anchor *anchor = ledger_anchor(ledger, access->token.generation);
+	const struct ledger_anchor *anchor = ledger_anchor(ledger, generation);
 	bool exists = access->delivery == DELIVERY_OURS;
 	char mark[DIGEST_SHORT_SIZE];
 
+	memcpy(access->asked_cluster, cluster->digest, sizeof(access->asked_cluster));
 	ledger_mark(ledger, "Secret", ledger->secret.namespace, ledger->secret.name, mark);
 	return secret_object_render(&(struct secret_object){
 		.namespace = ledger->secret.namespace,
@@ -223,10 +232,10 @@ static struct json *render(const struct access *access, const struct cluster_fac
 		.request_name = ledger->request_name,
 		.request_uid = ledger->uid,
 		.mark = mark,
-		.generation = access->token.generation,
+		.generation = generation,
 		.expires_at = anchor ? anchor->expires_at : 0,
 		.cluster = cluster,
-		.token = &access->token.secret,
+		.token = token,
 	});
 }
 
@@ -242,12 +251,14 @@ void delivery_step_write(struct access_steps *steps, struct access *access)
 				     access); /* the member went away: the plan waits for it */
 		return;
 	}
-	object = render(access, cluster);
-	call_secret(steps, access,
-		    (struct kube_request){.verb = exists ? KUBE_APPLY : KUBE_CREATE,
-					  .body = object,
-					  .accept = KUBE_METADATA_ONLY}, /* not the token again */
-		    delivery_written);
+	object = delivery_steps_render(access, cluster, access->token.generation,
+				       &access->token.secret);
+	delivery_steps_call(
+		steps, access,
+		(struct kube_request){.verb = exists ? KUBE_APPLY : KUBE_CREATE,
+				      .body = object,
+				      .accept = KUBE_METADATA_ONLY}, /* not the token again */
+		delivery_written);
 }
 
 /* Where we have no rights any more, as in a namespace that is being deleted, the Secret goes with
@@ -286,20 +297,21 @@ static void withdrawal_looked(struct access_steps *steps, struct access *access,
 		access_steps_fail(steps, access, "WithdrawalFailed", reply->err);
 		return;
 	}
-	if (reply->err || !secret_is_ours(access, reply->object)) {
+	if (reply->err || !delivery_steps_is_ours(access, reply->object)) {
 		access->secret_gone = true;
 		access_steps_succeed(steps, access);
 		return;
 	}
-	call_secret(steps, access,
-		    (struct kube_request){.verb = KUBE_DELETE, .body = options, .urgent = true},
-		    withdrawn);
+	delivery_steps_call(
+		steps, access,
+		(struct kube_request){.verb = KUBE_DELETE, .body = options, .urgent = true},
+		withdrawn);
 }
 
 void delivery_step_withdraw(struct access_steps *steps, struct access *access)
 {
-	call_secret(steps, access,
-		    (struct kube_request){
-			    .verb = KUBE_GET, .accept = KUBE_METADATA_ONLY, .urgent = true},
-		    withdrawal_looked);
+	delivery_steps_call(steps, access,
+			    (struct kube_request){
+				    .verb = KUBE_GET, .accept = KUBE_METADATA_ONLY, .urgent = true},
+			    withdrawal_looked);
 }

@@ -45,6 +45,7 @@ struct kube_reply {
 	const struct json *object; /* borrowed for the call; NULL on failure */
 	const char *warning;       /* NULL: none */
 	int64_t date_s;            /* server's Date, -1: unknown */
+	int64_t trip_ms;           /* from the request that was answered to its answer */
 };
 
 /* Called exactly once, never before start returns. */

@@ -184,6 +184,7 @@ void ledger_free(void *pointer)
 	memory_free(ledger->secret.namespace);
 	memory_free(ledger->secret.name);
 	memory_free(ledger->secret.uid);
+	memory_free(ledger->secret.cluster);
 	memory_free(ledger);
 }
 

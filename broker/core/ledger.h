@@ -23,6 +23,9 @@ enum {
 	LEDGER_ANCHORS_MAX = 16,
 };
 
+/* Stands for the jti of a token that has none: API servers before 1.32 give none. */
+#define LEDGER_NO_JTI "none"
+
 /* An object on the member, in the order of creation: identity, roles, bindings. */
 struct ledger_object {
 	const struct kube_resource *resource;
@@ -55,6 +58,7 @@ struct ledger_secret {
 	char *namespace;
 	char *name;
 	char *uid;          /* NULL until known */
+	char *cluster;      /* digest of the cluster_facts it was given last; NULL: not known */
 	int64_t generation; /* of the anchor whose token it was given last; 0: none on record */
 };
 

@@ -106,6 +106,7 @@ static bool read_lists(struct ledger *ledger, const struct json *spec, struct er
 static bool read_secret(struct ledger *ledger, const struct json *secret, struct error *err)
 {
 	ledger->secret.uid = memory_text(json_find_string(secret, "uid"));
+	ledger->secret.cluster = memory_text(json_find_string(secret, "cluster"));
 	json_integer(json_find(secret, "generation"), &ledger->secret.generation);
 	return read_text(json_find(secret, "namespace"), "secret.namespace",
 			 &ledger->secret.namespace, err) &&
@@ -219,6 +220,7 @@ static void render_references(const struct ledger *ledger, struct json *spec)
 	json_add_string(secret, "namespace", ledger->secret.namespace);
 	json_add_string(secret, "name", ledger->secret.name);
 	json_add_string(secret, "uid", ledger->secret.uid);
+	json_add_string(secret, "cluster", ledger->secret.cluster);
 	if (ledger->secret.generation > 0)
 		json_add_integer(secret, "generation", ledger->secret.generation);
 }

@@ -149,8 +149,9 @@ static void keep_token(struct access_steps *steps, struct access *access,
 		       const struct claims *claims, struct secret *token)
 {
 	struct ledger_anchor *anchor = ledger_anchor(access->ledger, access->ledger->generation);
+	int64_t now_ms = clock_monotonic_ms(steps->clock);
 
-	anchor->jti = memory_text(claims->jti ? claims->jti : "none");
+	anchor->jti = memory_text(claims->jti ? claims->jti : LEDGER_NO_JTI);
 	anchor->terms = memory_text(access->asked_terms);
 	anchor->issued_at = claims->issued_at;
 	anchor->expires_at = claims->expires_at;
@@ -159,8 +160,8 @@ static void keep_token(struct access_steps *steps, struct access *access,
 	access->token.secret = secret_move(token);
 	access->token.generation = anchor->generation;
 	access->token.proved = false;
-	access->token.renew_at_ms =
-		clock_monotonic_ms(steps->clock) + renewal_delay_s(access->uid, anchor) * 1000;
+	access->token.renew_at_ms = now_ms + renewal_delay_s(access->uid, anchor) * 1000;
+	access->token.expires_at_ms = now_ms + (anchor->expires_at - anchor->issued_at) * 1000;
 }
 
 static void token_minted(struct access_steps *steps, struct access *access,

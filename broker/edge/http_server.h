@@ -1,9 +1,9 @@
 /* http_server.h - answers small questions over plain HTTP, on the loop.
  *
- * http_server.c is the only file that includes libmicrohttpd. For probes: GET and HEAD without a
- * body, one for each connection, which is closed after it and in any case 10 s after it was opened;
- * few connections, fewer from one address. Nothing secret may be answered here: nobody is asked who
- * they are. */
+ * http_server.c is the only file that includes libmicrohttpd. For probes and metrics: GET and HEAD
+ * without a body, one for each connection, which is closed after it and in any case 10 s after it
+ * was opened; few connections, fewer from one address. Nothing secret may be answered here: nobody
+ * is asked who they are. */
 #ifndef EDGE_HTTP_SERVER_H
 #define EDGE_HTTP_SERVER_H
 

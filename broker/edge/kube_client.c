@@ -87,6 +87,7 @@ struct kube_call {
 	struct http_call *http; /* NULL while waiting to try again */
 	struct loop_timer again;
 	int64_t begun_ms;
+	int64_t sent_ms; /* the last try */
 	unsigned tries;
 	bool token_renewed;
 };
@@ -95,6 +96,11 @@ struct kube_call {
 static int64_t with_jitter(int64_t ms)
 {
 	return ms + chance_between(0, ms * JITTER_PERCENT / 100);
+}
+
+static int64_t now_ms(const struct kube_call *call)
+{
+	return clock_monotonic_ms(loop_clock(call->client->loop));
 }
 
 static bool is_json(const char *content_type)
@@ -149,7 +155,7 @@ static void call_send_again(struct kube_call *call, int64_t delay_ms)
 static void call_was_lost(struct kube_call *call, const struct error *err, bool sent)
 {
 	struct kube_error kube;
-	int64_t age_ms = clock_monotonic_ms(loop_clock(call->client->loop)) - call->begun_ms;
+	int64_t age_ms = now_ms(call) - call->begun_ms;
 
 	kube_error_classify(0, NULL, NULL, 0, -1, &kube);
 	kube.outcome_unknown = sent && call->verb->writes;
@@ -174,6 +180,7 @@ static void call_succeeded(struct kube_call *call, const struct http_response *r
 		.kube = {.status = response->status, .retry_after_s = -1},
 		.warning = response->warning,
 		.date_s = response->date_s,
+		.trip_ms = now_ms(call) - call->sent_ms,
 	};
 	struct error why = {0};
 	struct error err = {0};
@@ -293,6 +300,7 @@ static void call_send(void *context)
 	};
 
 	call->tries++;
+	call->sent_ms = now_ms(call);
 	if (call->is_stream)
 		call->http = http_peer_stream(peer, &request, call->idle_ms, call_opened,
 					      call_got_piece, call_answered, call);
@@ -315,7 +323,7 @@ static struct kube_call *call_new(struct kube_client *client, enum kube_verb ver
 	call->verb = &verbs[verb];
 	call->path = memory_text(path);
 	call->timeout_ms = call->verb->timeout_ms;
-	call->begun_ms = clock_monotonic_ms(loop_clock(client->loop));
+	call->begun_ms = now_ms(call);
 	call->done = done;
 	call->context = context;
 	return call;

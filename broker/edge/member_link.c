@@ -13,10 +13,12 @@
 
 #include "core/backoff.h"
 #include "core/kube_path.h"
+#include "core/member_clock.h"
 #include "core/member_objects.h"
 #include "edge/kube_client.h"
 #include "edge/loop.h"
 #include "edge/member_access.h"
+#include "edge/member_time.h"
 
 enum {
 	CALLS_MAX = 8,                /* in flight on one member */
@@ -41,6 +43,7 @@ struct member_link {
 	char detail[ERROR_TEXT_MAX];
 	bool asking;
 	unsigned attempts;
+	struct member_clock clock;
 
 	struct link_call *calls; /* on behalf of the core, in flight */
 	bool retired;
@@ -83,6 +86,7 @@ struct member_link *member_link_new(const struct member_link_config *config,
 		.ca_pem = link->ca_pem,
 		.tls_server_name = link->tls_server_name,
 	};
+	cluster_facts_seal(&link->cluster);
 	link->state = MEMBER_CONNECTING;
 	return link;
 }
@@ -174,14 +178,28 @@ static void tell_refused(struct member_link *link, const struct kube_reply *repl
 		link->config.refused(link->config.context, link->profile_key);
 }
 
+static enum member_time_news take_time(struct member_link *link, const struct kube_reply *reply)
+{
+	enum member_time_news news = member_time_take(&link->clock, loop_clock(link->config.loop),
+						      link->profile_key, reply);
+
+	if (news == MEMBER_TIME_TOLD && !link->retired)
+		link->config.changed(link->config.context, link->profile_key);
+	return news;
+}
+
 static void identity_answered(void *context, const struct kube_reply *reply)
 {
 	struct member_link *link = context;
 	const char *uid = member_object_uid(reply->object);
 	struct error err = {0};
 
+	bool asks_again = take_time(link, reply) == MEMBER_TIME_WANTED && !link->retired;
+
 	link->asking = false;
-	if (!reply->err && uid) {
+	if (!reply->err && uid && asks_again) {
+		ask_identity(link);
+	} else if (!reply->err && uid) {
 		find(link, uid);
 	} else {
 		err = reply->err ? *reply->err : err;
@@ -211,6 +229,7 @@ static void ask_identity(void *context)
 struct member_facts member_link_facts(struct member_link *link)
 {
 	int64_t age_ms = clock_monotonic_ms(loop_clock(link->config.loop)) - link->identified_at_ms;
+	struct member_facts facts;
 
 	if (link->state == MEMBER_CONNECTING)
 		ask_identity(link);
@@ -218,11 +237,29 @@ struct member_facts member_link_facts(struct member_link *link)
 		link->state = MEMBER_CONNECTING;
 		ask_identity(link);
 	}
-	return (struct member_facts){
+	facts = (struct member_facts){
 		.state = link->state,
 		.uid = link->state == MEMBER_READY ? link->uid : NULL,
 		.detail = link->detail[0] ? link->detail : NULL,
+		.skew_s = link->clock.told_s,
 	};
+	facts.clock_known = member_clock_offset_ms(&link->clock, &facts.clock_offset_ms);
+	return facts;
+}
+
+bool member_link_is_up(const struct member_link *link)
+{
+	return link->identified_at_ms > 0; /* whether it has to be asked again or not */
+}
+
+bool member_link_skew_ms(const struct member_link *link, int64_t *ret_ms)
+{
+	const struct clock *clock = loop_clock(link->config.loop);
+
+	if (link->clock.settled)
+		*ret_ms = member_clock_skew_ms(&link->clock, clock_monotonic_ms(clock),
+					       clock_wall_us(clock) / 1000);
+	return link->clock.settled;
 }
 
 const struct cluster_facts *member_link_cluster(const struct member_link *link)
@@ -236,6 +273,7 @@ static void call_answered(void *context, const struct kube_reply *reply)
 	struct link_call call = *finished;
 
 	link_call_free(finished);
+	take_time(call.link, reply);
 	/* An answer that breaks a cap is one caller's trouble, not the member's. */
 	if (reply->err && reply->kube.status == 0 && reply->err->kind == ERROR_UNAVAILABLE)
 		lose(call.link, reply->err);

@@ -42,6 +42,10 @@ void member_link_free(struct member_link *link);
 
 /* What is known; asking makes the link find out. Borrowed until the next turn of the loop. */
 struct member_facts member_link_facts(struct member_link *link);
+/* Without asking: whether it answered last, and by how much its clock is ahead; false: not known.
+ */
+bool member_link_is_up(const struct member_link *link);
+bool member_link_skew_ms(const struct member_link *link, int64_t *ret_ms);
 const struct cluster_facts *member_link_cluster(const struct member_link *link);
 
 void member_link_start(struct member_link *link, const struct kube_request *request,

@@ -341,6 +341,34 @@ static void executor_start(void *context, const char *profile_key,
 	loop_timer_set(executor->config.loop, &executor->timer, 0, answer_refused, executor);
 }
 
+struct look {
+	void (*visit)(void *context, const struct member_sight *member);
+	void *context;
+};
+
+static bool look_at_route(void *context, const char *key, void *object)
+{
+	const struct look *look = context;
+	const struct route *route = object;
+	struct member_sight sight = {.profile_key = key};
+
+	if (route->link) {
+		sight.up = member_link_is_up(route->link);
+		sight.clock_known = member_link_skew_ms(route->link, &sight.skew_ms);
+	}
+	look->visit(look->context, &sight);
+	return true;
+}
+
+void push_executor_look(const struct push_executor *executor,
+			void (*visit)(void *context, const struct member_sight *member),
+			void *context)
+{
+	struct look look = {visit, context};
+
+	store_each(executor->routes, look_at_route, &look);
+}
+
 struct access_executor push_executor_port(struct push_executor *executor)
 {
 	return (struct access_executor){

@@ -31,6 +31,19 @@ struct store *push_executor_accesses(struct push_executor *executor);
 /* The Secret of KEY in that store was added, changed or removed. */
 void push_executor_access_changed(struct push_executor *executor, const char *key);
 
+/* What is known of a member, without a call. */
+struct member_sight {
+	const char *profile_key; /* borrowed */
+	bool up;                 /* it answered when it was called last */
+	bool clock_known;
+	int64_t skew_ms; /* it is that far ahead of our wall clock */
+};
+
+/* Visits every ClusterProfile to which somebody gave access. */
+void push_executor_look(const struct push_executor *executor,
+			void (*visit)(void *context, const struct member_sight *member),
+			void *context);
+
 /* The executor as the core sees it. */
 struct access_executor push_executor_port(struct push_executor *executor);
 

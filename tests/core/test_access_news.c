@@ -91,6 +91,29 @@ static void access_news_of_step__tells_of_no_delivery_that_was_not_made(void **s
 	assert_false(told_of_step(ACCESS_DELIVER));
 }
 
+static void access_news_of_step__tells_of_another_address(void **state)
+{
+	(void)state;
+	access->delivery = DELIVERY_OURS;
+	access->delivery_generation = 1;
+	assert_false(told_of_step(ACCESS_REDELIVER)); /* the member went away before the write */
+	snprintf(access->asked_cluster, sizeof(access->asked_cluster), "digest");
+	assert_true(told_of_step(ACCESS_REDELIVER));
+	assert_news("Normal Issue DeliveryUpdated: the member has another address or CA: the "
+		    "Secret has it now, with the same token");
+	access->delivery = DELIVERY_MISSING;
+	assert_false(told_of_step(ACCESS_REDELIVER));
+}
+
+static void access_news_of_step__tells_of_a_secret_that_was_edited(void **state)
+{
+	(void)state;
+	access->delivery = DELIVERY_OURS;
+	assert_true(told_of_step(ACCESS_REDELIVER));
+	assert_news("Warning Issue SecretEdited: somebody put something else in the place of the "
+		    "token: it is replaced by a new one");
+}
+
 static void access_news_of_step__tells_of_a_revocation(void **state)
 {
 	(void)state;
@@ -194,6 +217,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(access_news_of_step__tells_of_a_delivery),
 		TEST(access_news_of_step__tells_of_no_delivery_that_was_not_made),
+		TEST(access_news_of_step__tells_of_another_address),
+		TEST(access_news_of_step__tells_of_a_secret_that_was_edited),
 		TEST(access_news_of_step__tells_of_a_revocation),
 		TEST(access_news_of_step__tells_each_failure_once),
 		TEST(access_news_of_wait__tells_what_keeps_it),

@@ -224,6 +224,22 @@ static const struct row keeping[] = {
 	{"a Secret that somebody exchanged is said", ISSUED,
 	 "delivery=foreign credential_delivered=0 delivery_recheck_at_ms=+1", ACCESS_REPORT, -1,
 	 "SecretConflict", NOW + 1},
+	{"the member's new address is delivered with the same token", ISSUED, "delivery_outdated=1",
+	 ACCESS_REDELIVER, -1, "UpdatingDelivery", NEVER},
+	{"also when the credential is due, and who asks is to be asked about", ISSUED,
+	 "delivery_outdated=1 renew_at_ms=-1 requester_known=1", ACCESS_REDELIVER, -1,
+	 "UpdatingDelivery", NEVER},
+	{"a token in hand brings it", ISSUED,
+	 "delivery_outdated=1 renew_at_ms=-1 token_in_hand=1 token_proved=1", ACCESS_DELIVER, -1,
+	 "Delivering", NEVER},
+	{"not before the Secret was read", ISSUED, "delivery_outdated=1 delivery=unknown",
+	 ACCESS_READ_DELIVERY, -1, "ReadingDelivery", NEVER},
+	{"nor that of another member", ISSUED, "delivery_outdated=1 member_is_recorded_one=0",
+	 ACCESS_REPORT, -1, "MemberChanged", NOW + 61000},
+	{"nor where no Secret may be written", ISSUED, "delivery_outdated=1 destination=closed",
+	 ACCESS_REPORT, -1, "DestinationNotOpened", NOW + 15000},
+	{"nor before it is on record", ISSUED, "delivery_outdated=1 ledger_stored=0",
+	 ACCESS_OPEN_LEDGER, -1, "OpeningLedger", NEVER},
 	{"a finalizer that was taken away is added again", ISSUED, "finalizer_present=0",
 	 ACCESS_ADD_FINALIZER, -1, "AddingFinalizer", NEVER},
 	{"a record that was taken away is stored again", ISSUED, "ledger_stored=0",
@@ -504,6 +520,8 @@ static void apply_issuing(struct walk *walk, const struct access_plan *plan)
 		facts->token_proved = true;
 	else if (plan->step == ACCESS_DELIVER)
 		deliver(facts);
+	else if (plan->step == ACCESS_REDELIVER)
+		facts->delivery_outdated = false;
 }
 
 static void apply(struct walk *walk, const struct access_plan *plan)
@@ -668,7 +686,7 @@ static bool is_for_the_living(enum access_step step)
 	       step == ACCESS_CREATE_OBJECT || step == ACCESS_RESERVE_ANCHOR ||
 	       step == ACCESS_APPLY_OBJECT || step == ACCESS_RESTORE_OBJECT ||
 	       step == ACCESS_AMEND_LEDGER || step == ACCESS_CREATE_ANCHOR || step == ACCESS_MINT ||
-	       step == ACCESS_PROVE || step == ACCESS_DELIVER;
+	       step == ACCESS_PROVE || step == ACCESS_DELIVER || step == ACCESS_REDELIVER;
 }
 
 static bool is_for_the_ending(enum access_step step)

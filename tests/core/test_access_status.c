@@ -69,6 +69,7 @@ static int setup(void **state)
 	ledgers = store_new(ledger_free);
 	view = (struct access_view){
 		.now_ms = NOW_MS,
+		.expires_at_ms = NOW_MS + 3540000,
 		.access = access,
 		.request = request,
 		.request_allowed = true,
@@ -104,7 +105,7 @@ static struct json *rendered(void)
 		.access = access,
 		.facts = &facts,
 		.plan = &plan,
-		.member_detail = view.member.detail,
+		.member = &view.member,
 		.old_status = old,
 		.now_s = now_s,
 	});
@@ -190,9 +191,9 @@ static void access_status_render__says_until_when_it_works(void **state)
 {
 	(void)state;
 	assert_condition("Ready", "True Issued: the credential works");
-	now_s = NOON + 3599;
+	view.now_ms = view.expires_at_ms - 1;
 	assert_condition("Ready", "True Issued: the credential works");
-	now_s = NOON + 3600;
+	view.now_ms = view.expires_at_ms;
 	view.member = (struct member_facts){.state = MEMBER_UNREACHABLE};
 	assert_condition("Ready", "False MemberUnreachable: the member does not answer");
 }
@@ -205,8 +206,51 @@ static void access_status_render__stays_ready_while_the_renewal_fails(void **sta
 				  "TokenRequest: no answer");
 	assert_condition("ServiceAccountTokenRetrieved",
 			 "False TokenRequestFailed: TokenRequest: no answer");
-	now_s = NOON + 3600;
+	view.now_ms = view.expires_at_ms;
 	assert_condition("Ready", "False TokenRequestFailed: TokenRequest: no answer");
+}
+
+static bool has_condition(const char *type)
+{
+	cleanup_json struct json *status = rendered();
+	const struct json *list = json_find(status, "conditions");
+
+	for (size_t i = 0; i < json_size(list); i++)
+		if (text_same(json_find_string(json_item(list, i), "type"), type))
+			return true;
+	return false;
+}
+
+static void access_status_render__says_that_clocks_differ_while_they_do(void **state)
+{
+	(void)state;
+	assert_false(has_condition("ClockSynchronized"));
+	view.member.clock_known = true;
+	assert_false(has_condition("ClockSynchronized"));
+	view.member.skew_s = 900;
+	assert_condition("ClockSynchronized",
+			 "False ClockSkewed: the member's clock is about 900 s ahead of ours, and "
+			 "so are the times here: set the clocks");
+	assert_condition("Ready", "True Issued: the credential works");
+	view.member.skew_s = -310;
+	assert_condition("ClockSynchronized",
+			 "False ClockSkewed: the member's clock is about 310 s behind ours, and so "
+			 "are the times here: set the clocks");
+}
+
+static void access_status_render__repeats_it_until_the_time_is_known_again(void **state)
+{
+	(void)state;
+	old_status = "{'conditions':[{'type':'ClockSynchronized','status':'False','message':'as "
+		     "said','lastTransitionTime':'2026-01-01T00:00:00Z'}]}";
+	view.member.state = MEMBER_CONNECTING;
+	assert_condition("ClockSynchronized", "False ClockSkewed: as said");
+	view.member.state = MEMBER_UNREACHABLE;
+	assert_condition("ClockSynchronized", "False ClockSkewed: as said");
+	view.member.state = MEMBER_NO_ACCESS;
+	assert_false(has_condition("ClockSynchronized"));
+	view.member.state = MEMBER_READY;
+	assert_false(has_condition("ClockSynchronized"));
 }
 
 static void access_status_render__stays_ready_while_the_member_is_away(void **state)
@@ -450,6 +494,8 @@ int main(void)
 		TEST(access_status_render__sets_every_condition_on_first_sight),
 		TEST(access_status_render__says_until_when_it_works),
 		TEST(access_status_render__stays_ready_while_the_renewal_fails),
+		TEST(access_status_render__says_that_clocks_differ_while_they_do),
+		TEST(access_status_render__repeats_it_until_the_time_is_known_again),
 		TEST(access_status_render__stays_ready_while_the_member_is_away),
 		TEST(access_status_render__is_not_ready_when_nothing_is_granted_any_more),
 		TEST(access_status_render__tells_what_is_denied),

@@ -132,6 +132,7 @@ static struct ledger *full_ledger(void)
 	ledger->epoch = 6;
 	ledger->objects[0].uid = memory_text("account-1");
 	ledger->secret.uid = memory_text("secret-1");
+	ledger->secret.cluster = memory_text("abc");
 	ledger->secret.generation = 3;
 	anchor->uid = memory_text("anchor-3");
 	anchor->jti = memory_text("jti-3");
@@ -168,7 +169,8 @@ static void ledger_record_render__is_the_object_that_is_stored(void **state)
 		"requester':'r-1',"
 		"'request':{'namespace':'team-a','name':'reader','uid':'request-1'},"
 		"'clusterProfile':{'namespace':'fleet-system','name':'member-1','uid':'profile-1'},"
-		"'secret':{'namespace':'team-a','name':'reader','uid':'secret-1','generation':3},"
+		"'secret':{'namespace':'team-a','name':'reader','uid':'secret-1','cluster':'abc','"
+		"generation':3},"
 		"'objects':[{'kind':'ServiceAccount','namespace':'credbroker-identities',"
 		"'name':'reader','requestedName':'reader','uid':'account-1'},"
 		"{'kind':'Role','namespace':'apps','name':'NAME1','requestedName':'pod-reader'},"

@@ -96,6 +96,7 @@ def test_without_a_command_help_is_given_and_the_exit_code_says_wrong_usage():
     (["controller", "--namespace", OWN, "--profile-namespace", "a/b"], "--profile-namespace"),
     (["controller", "--allow-all-requests"], "unknown argument --allow-all-requests"),
     (["controller", "--health-probe-bind-address", "localhost:8081"], ":8081"),
+    (["controller", "--listen", "localhost:8080"], ":8081"),
     (["controller", "--debug=1"], "--debug takes no value"),
     (["controller", "--namespace", OWN, "--leader-election-lease-duration", "10s"],
      "the lease duration must be longer than the renew deadline"),

@@ -99,6 +99,17 @@ every_file_is_on_the_code_map() {
     done
 }
 
+# Of every metric that the program serves there is a row, and of no other.
+metrics_are_described() {
+    local served described
+    served=$(sed -nE 's/.*\[METRIC_[A-Z_]+\] = \{"([a-z_]+)".*/\1/p' broker/core/metrics.c | sort)
+    # shellcheck disable=SC2016 # the backquotes are Markdown's
+    described=$(sed -nE 's/^\| `(credbroker_[a-z_]+)` .*/\1/p' docs/metrics.md | sort)
+    [[ -n $served ]] || echo "broker/core/metrics.c:1: no metric is found"
+    comm -23 <(echo "$served") <(echo "$described") | sed 's/.*/docs\/metrics.md:1: & has no row/'
+    comm -13 <(echo "$served") <(echo "$described") | sed 's/.*/docs\/metrics.md:1: there is no metric &/'
+}
+
 links_lead_somewhere() {
     local document target
     while IFS= read -r document; do
@@ -111,4 +122,4 @@ links_lead_somewhere() {
 }
 
 rule_run flags_are_described described_flags_exist reasons_are_described code_map_is_true \
-    every_file_is_on_the_code_map links_lead_somewhere
+    every_file_is_on_the_code_map metrics_are_described links_lead_somewhere

@@ -156,6 +156,7 @@ static void turn_server(struct world *world)
 static void tell_routes(struct world *world, int member)
 {
 	world_disturb(world, member);
+	world->members[member].moves += world->members[member].has_access;
 	for (int i = 0; i < world->process_count; i++)
 		if (world->processes[i].alive)
 			route_change(&world->processes[i].routes[member]);

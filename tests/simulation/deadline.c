@@ -3,10 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <base/base64.h>
+#include <base/error.h>
 #include <base/json.h>
+#include <base/secret.h>
 #include <base/text.h>
 
 #include "core/kube_path.h"
+#include "delivery/cluster_facts.h"
 #include "simulation/calm.h"
 #include "simulation/server.h"
 #include "simulation/world.h"
@@ -139,6 +143,22 @@ static bool is_obstructed(struct world *world, const struct wish *wish)
 	return false;
 }
 
+/* Its Secret, if nobody deleted it, leads to where the member is now. */
+static bool names_address(const struct world *world, const struct wish *wish)
+{
+	const char *server = route_cluster(&world->members[wish->member])->server;
+	char namespace[32];
+	const struct thing *secret;
+	cleanup_secret struct secret kubeconfig = {0};
+	struct error err = {0};
+
+	snprintf(namespace, sizeof(namespace), "team-%c", 'a' + wish->team);
+	secret = find(&world->hub, &KUBE_SECRETS, namespace, after_slash(wish->key));
+	return !secret || (base64_decode(json_find_string(secret->object, "data", "kubeconfig"),
+					 &kubeconfig, &err) &&
+			   strstr(secret_expose(&kubeconfig), server));
+}
+
 static void check_service(struct world *world, struct wish *wish)
 {
 	struct token *token;
@@ -151,6 +171,9 @@ static void check_service(struct world *world, struct wish *wish)
 	ms = least(calm_lasts_ms(world, wish->member), world_now_ms(world) - wish->permitted_ms);
 	ms = least(ms, world_now_ms(world) - wish->edited_ms);
 	token = delivered(world, wish);
+	if (token && ms > SERVED_MS && !names_address(world, wish))
+		world_fail(world, "old address: that of %s changed %lld s ago at least", wish->key,
+			   (long long)(ms / 1000));
 	if (token && token->minted_ms < wish->permitted_ms && wish->edited_ms < token->minted_ms &&
 	    !server_token_lives(world, token))
 		token = NULL; /* of before it was revoked */

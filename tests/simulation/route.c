@@ -16,11 +16,17 @@ enum { IDENTITY_BELIEVED_MS = 60000 };
 
 static const struct backoff pace = {.first_ms = 500, .max_ms = 10000, .jitter_percent = 20};
 
-static const struct cluster_facts cluster = {
-	.name = "member",
-	.server = "https://member.example:6443",
-	.ca_pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-};
+const struct cluster_facts *route_cluster(const struct member *member)
+{
+	static struct cluster_facts facts[] = {
+		{.name = "member", .server = "https://member.example:6443", .ca_pem = "CA"},
+		{.name = "member", .server = "https://member.example:7443", .ca_pem = "CA"},
+	};
+	struct cluster_facts *found = &facts[member->moves % 2];
+
+	cluster_facts_seal(found);
+	return found;
+}
 
 static const char *profile_key(const struct route *route)
 {
@@ -103,9 +109,11 @@ static struct route *find(struct process *process, const char *key)
 static struct member_facts member(void *context, const char *key)
 {
 	struct route *route = find(context, key);
+	const struct fake_clock *clock;
 
 	if (!route)
 		return (struct member_facts){.state = MEMBER_NO_ACCESS};
+	clock = &route->process->world->clock;
 	if (route->state == MEMBER_READY &&
 	    world_now_ms(route->process->world) - route->identified_ms > IDENTITY_BELIEVED_MS)
 		route->state = MEMBER_CONNECTING;
@@ -114,6 +122,9 @@ static struct member_facts member(void *context, const char *key)
 	return (struct member_facts){
 		.state = route->state,
 		.uid = route->state == MEMBER_READY ? route->uid : NULL,
+		.clock_known = route->state == MEMBER_READY,
+		.clock_offset_ms = clock->wall_us / 1000 - clock->monotonic_ms +
+				   world_ahead_ms(route->process->world, route->member),
 	};
 }
 
@@ -121,7 +132,9 @@ static const struct cluster_facts *cluster_of(void *context, const char *key)
 {
 	const struct route *route = find(context, key);
 
-	return route && route->state == MEMBER_READY ? &cluster : NULL;
+	return route && route->state == MEMBER_READY
+		       ? route_cluster(&route->process->world->members[route->member])
+		       : NULL;
 }
 
 static void start(void *context, const char *key, const struct kube_request *request,

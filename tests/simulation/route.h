@@ -7,6 +7,8 @@
 
 #include "core/access_executor.h"
 
+struct cluster_facts;
+struct member;
 struct process;
 
 struct route {
@@ -25,6 +27,9 @@ void route_start(struct route *route, struct process *process, int member);
 void route_change(struct route *route);
 /* A call on it was not answered. */
 void route_lose(struct route *route);
+
+/* Where applications find MEMBER now: one of two places. Static. */
+const struct cluster_facts *route_cluster(const struct member *member);
 
 /* The executor of PROCESS. */
 struct access_executor route_executor(struct process *process);

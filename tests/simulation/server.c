@@ -34,7 +34,9 @@ static char *render_token(const struct world *world, const struct token *token, 
 
 	snprintf(subject, sizeof(subject), "system:serviceaccount:" WORLD_IDENTITY_NAMESPACE ":%s",
 		 account);
-	claims = sample_token_claims(subject, clock_wall_s(&world->clock.clock),
+	claims = sample_token_claims(subject,
+				     clock_wall_s(&world->clock.clock) +
+					     world_ahead_ms(world, token->member) / 1000,
 				     token->lifetime_ms / 1000, token->jti);
 	bound = json_add_object(claims, "kubernetes.io");
 	json_add_string(json_add_object(bound, "secret"), "uid", token->anchor_uid);

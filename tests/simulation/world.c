@@ -130,6 +130,13 @@ struct member *world_member(struct world *world, const char *profile_key)
 	return NULL;
 }
 
+int64_t world_ahead_ms(const struct world *world, int member)
+{
+	enum { QUARTER_MS = 15 * 60 * 1000 };
+
+	return ((int64_t)((world->seed + (uint64_t)member) % 3) - 1) * QUARTER_MS;
+}
+
 struct cluster *world_cluster(struct world *world, int member)
 {
 	if (member < 0)

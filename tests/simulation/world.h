@@ -48,6 +48,7 @@ struct member {
 	bool has_access; /* the broker was given access */
 	struct storm storm;
 	int64_t disturbed_ms; /* when something was wrong there last */
+	int moves;            /* how often it was given another address */
 };
 
 struct token {
@@ -126,6 +127,8 @@ void world_fail(struct world *world, const char *format, ...) __attribute__((for
 
 struct wish *world_wish(struct world *world, const char *uid);
 struct member *world_member(struct world *world, const char *profile_key);
+/* By how much the clock of a member is ahead: a quarter of an hour, nothing, or as much behind. */
+int64_t world_ahead_ms(const struct world *world, int member);
 /* The cluster that answers for MEMBER, which may be -1: the hub. */
 struct cluster *world_cluster(struct world *world, int member);
 struct storm *world_storm(struct world *world, int member);

@@ -13,6 +13,8 @@ Exchange and decides what the client and the server get to see.
 Records hold no header values that carry a credential and no bodies.
 """
 
+import datetime
+import email.utils
 import re
 import select
 import socket
@@ -589,6 +591,18 @@ def rewrite(function):
     def action(exchange):
         exchange.fetch()
         exchange.pass_on(function(exchange.reply_body))
+    return action
+
+
+def date_ahead(seconds):
+    """The Date of the reply is that many seconds further on, or back."""
+    def action(exchange):
+        exchange.fetch()
+        date = email.utils.parsedate_to_datetime(exchange.reply_head.value("date"))
+        date += datetime.timedelta(seconds=seconds)
+        exchange.reply_head.headers = exchange.reply_head.without("date") + [
+            ["Date", email.utils.format_datetime(date, usegmt=True)]]
+        exchange.pass_on()
     return action
 
 

@@ -77,6 +77,7 @@ static const struct field fields[] = {
 	FIELD(token_proved, KIND_BOOL),
 	FIELD(credential_delivered, KIND_BOOL),
 	FIELD(credential_is_as_asked, KIND_BOOL),
+	FIELD(delivery_outdated, KIND_BOOL),
 	FIELD(renew_at_ms, KIND_TIME),
 	FIELD(next_mint_at_ms, KIND_TIME),
 	FIELD(overlap_until_ms, KIND_TIME),
@@ -279,7 +280,7 @@ static void drop_ledger(struct access_facts *facts)
 	facts->object_surplus = facts->object_changed = facts->object_suspect = FACT_NONE;
 	facts->record_outdated = facts->revoking = facts->identity_replaced = false;
 	facts->secret_standing = facts->anchor_spent = facts->anchor_made = false;
-	facts->token_in_hand = facts->credential_delivered = false;
+	facts->token_in_hand = facts->credential_delivered = facts->delivery_outdated = false;
 	facts->member_is_recorded_one = true;
 	facts->renew_at_ms = 0;
 }
@@ -311,6 +312,8 @@ static void make_consistent(struct access_facts *facts)
 		facts->credential_delivered = false;
 	if (!facts->credential_delivered)
 		facts->credential_is_as_asked = false;
+	if (!facts->credential_delivered || facts->member != MEMBER_READY)
+		facts->delivery_outdated = false;
 	facts->anchor_made = facts->anchor_made && facts->anchor_spent;
 	facts->intent_saved = facts->intent_saved || facts->ledger_saved;
 }

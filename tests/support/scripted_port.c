@@ -17,6 +17,7 @@
 #include <base/secret.h>
 #include <base/text.h>
 
+#include "core/member_clock.h"
 #include "delivery/cluster_facts.h"
 #include "support/sample_token.h"
 
@@ -40,12 +41,9 @@ struct scripted_port {
 	size_t count;
 	struct member members[MEMBERS_MAX];
 	size_t member_count;
-};
-
-static const struct cluster_facts cluster = {
-	.name = "member-1",
-	.server = "https://member-1.example:6443",
-	.ca_pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+	char *server;
+	struct cluster_facts cluster;
+	struct member_clock clock;
 };
 
 static const char *const verbs[] = {
@@ -56,7 +54,22 @@ static const char *const verbs[] = {
 
 struct scripted_port *scripted_port_new(void)
 {
-	return memory_new(sizeof(struct scripted_port));
+	struct scripted_port *port = memory_new(sizeof(*port));
+
+	scripted_port_set_server(port, "https://member-1.example:6443");
+	return port;
+}
+
+void scripted_port_set_server(struct scripted_port *port, const char *server)
+{
+	memory_free(port->server);
+	port->server = memory_text(server);
+	port->cluster = (struct cluster_facts){
+		.name = "member-1",
+		.server = port->server,
+		.ca_pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+	};
+	cluster_facts_seal(&port->cluster);
 }
 
 static void waiting_free(struct waiting *waiting)
@@ -90,7 +103,13 @@ void scripted_port_free(struct scripted_port *port)
 	scripted_port_forget(port);
 	for (size_t i = 0; i < port->member_count; i++)
 		member_done(&port->members[i]);
+	memory_free(port->server);
 	memory_free(port);
+}
+
+void scripted_port_set_clock(struct scripted_port *port, const struct member_clock *clock)
+{
+	port->clock = *clock;
 }
 
 static struct member *find_member(struct scripted_port *port, const char *profile_key)
@@ -185,18 +204,26 @@ static void member_start(void *context, const char *profile_key, const struct ku
 
 static struct member_facts member_facts(void *context, const char *profile_key)
 {
-	const struct member *member = find_member(context, profile_key);
+	struct scripted_port *port = context;
+	const struct member *member = find_member(port, profile_key);
+	struct member_facts facts;
 
 	if (!member)
 		return (struct member_facts){.state = MEMBER_NO_ACCESS};
-	return (struct member_facts){member->state, member->uid, member->detail};
+	facts = (struct member_facts){
+		.state = member->state, .uid = member->uid, .detail = member->detail};
+	if (facts.state == MEMBER_READY)
+		facts.clock_known = member_clock_offset_ms(&port->clock, &facts.clock_offset_ms);
+	facts.skew_s = facts.clock_known ? port->clock.told_s : 0;
+	return facts;
 }
 
 static const struct cluster_facts *member_cluster(void *context, const char *profile_key)
 {
-	const struct member *member = find_member(context, profile_key);
+	struct scripted_port *port = context;
+	const struct member *member = find_member(port, profile_key);
 
-	return member && member->state == MEMBER_READY ? &cluster : NULL;
+	return member && member->state == MEMBER_READY ? &port->cluster : NULL;
 }
 
 struct kube_port scripted_port_hub(struct scripted_port *port)

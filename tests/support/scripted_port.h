@@ -13,6 +13,7 @@
 #include "core/access_executor.h"
 
 struct json;
+struct member_clock;
 struct scripted_port;
 struct text;
 
@@ -41,6 +42,13 @@ struct access_executor scripted_port_executor(struct scripted_port *port);
  * The texts are copied. */
 void scripted_port_set_member(struct scripted_port *port, const char *profile_key,
 			      const struct member_facts *facts);
+
+/* Where applications find every member from now on. Copied. */
+void scripted_port_set_server(struct scripted_port *port, const char *server);
+
+/* What the time of every member that is ready is known to be from now on; without this word it is
+ * not known. */
+void scripted_port_set_clock(struct scripted_port *port, const struct member_clock *clock);
 
 /* The oldest call to the hub or to a member whose verb is VERB and whose path matches the glob
  * PATH; NULL when there is none. */

@@ -71,6 +71,7 @@ struct stage *stage_new(void)
 	cleanup_json struct json *sample = sample_policy_json("{}");
 
 	fake_clock_init(&stage->clock);
+	stage->member_offset_ms = stage->clock.wall_us / 1000 - stage->clock.monotonic_ms;
 	stage->port = scripted_port_new();
 	stage->settings = (struct access_settings){
 		.deletion_deadline_s = 600,
@@ -171,6 +172,37 @@ void stage_show_member(struct stage *stage, const char *profile_key,
 	scripted_port_set_member(stage->port, profile_key, facts);
 	access_controller_member_changed(stage->controller, profile_key);
 	stage_settle(stage);
+}
+
+/* As edge/member_time does it, with a few replies. */
+static void look_at_members_clock(struct stage *stage)
+{
+	int64_t now_ms = stage->clock.monotonic_ms;
+	int64_t wall_ms = stage->clock.wall_us / 1000;
+
+	for (int i = 0; i < MEMBER_CLOCK_SAMPLES; i++)
+		member_clock_note(&stage->member_clock, stage_member_s(stage), 0, now_ms, wall_ms);
+	member_clock_tell(&stage->member_clock, now_ms, wall_ms);
+	scripted_port_set_clock(stage->port, &stage->member_clock);
+	access_controller_member_changed(stage->controller, "fleet-system/member-1");
+	stage_settle(stage);
+}
+
+void stage_set_members_ahead(struct stage *stage, int64_t ahead_ms)
+{
+	stage->member_offset_ms += ahead_ms;
+	look_at_members_clock(stage);
+}
+
+void stage_set_wall(struct stage *stage, int64_t wall_s)
+{
+	stage->clock.wall_us = wall_s * 1000000;
+	look_at_members_clock(stage);
+}
+
+int64_t stage_member_s(const struct stage *stage)
+{
+	return (stage->clock.monotonic_ms + stage->member_offset_ms) / 1000;
 }
 
 static bool is_due(const struct stage *stage)

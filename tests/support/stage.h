@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/access_steps.h"
+#include "core/member_clock.h"
 #include "support/fake_clock.h"
 
 enum { STAGE_NEWS_MAX = 256 };
@@ -25,6 +26,8 @@ struct stage_news {
 
 struct stage {
 	struct fake_clock clock;
+	struct member_clock member_clock; /* of every member; as of its last replies */
+	int64_t member_offset_ms; /* ... its time less the monotonic one, with which it mints */
 	struct scripted_port *port;
 	struct access_settings settings;
 	struct access_controller *controller;
@@ -58,6 +61,13 @@ void stage_show_policy(struct stage *stage, const char *name, const struct json 
 /* The executor tells that the state of the member changed. Settles. */
 void stage_show_member(struct stage *stage, const char *profile_key,
 		       const struct member_facts *facts);
+
+/* The clocks of members go ahead of the true time from now on. Settles. */
+void stage_set_members_ahead(struct stage *stage, int64_t ahead_ms);
+/* Our own wall clock is set. Settles. */
+void stage_set_wall(struct stage *stage, int64_t wall_s);
+/* As members write it into tokens. */
+int64_t stage_member_s(const struct stage *stage);
 
 /* Lets the controller work until it waits for an answer, a change or a time. */
 void stage_settle(struct stage *stage);
