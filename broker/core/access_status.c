@@ -79,6 +79,11 @@ static const struct sentence sentences[] = {
 	 "administrator removes that finalizer",
 	 true},
 	{"RevocationPending", "the member is away: what it holds is revoked when it returns", true},
+	{"ExpiredUnconfirmed",
+	 "the member was away until every token had expired: none can be used any more. What "
+	 "stands "
+	 "there is deleted when it returns",
+	 true},
 	{"Revoked", "the access is revoked", true},
 };
 

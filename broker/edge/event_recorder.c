@@ -21,12 +21,14 @@ enum { IN_FLIGHT_MAX = 1000 };
 struct event_recorder {
 	struct kube_client *client;
 	const struct clock *clock;
+	const char *record_namespace;
 	char instance[64];
 	int64_t last_us; /* names of Events are made of the time: never the same twice */
 	unsigned in_flight;
 };
 
-struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock)
+struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock,
+					  const char *record_namespace)
 {
 	struct event_recorder *recorder = memory_new(sizeof(*recorder));
 	char nonce[NONCE_SIZE];
@@ -34,6 +36,7 @@ struct event_recorder *event_recorder_new(struct kube_client *client, const stru
 	digest_nonce(nonce);
 	recorder->client = client;
 	recorder->clock = clock;
+	recorder->record_namespace = record_namespace;
 	memcpy(recorder->instance, "credbroker-", strlen("credbroker-"));
 	memcpy(recorder->instance + strlen("credbroker-"), nonce, 16);
 	return recorder;
@@ -54,8 +57,7 @@ static void posted(void *context, const struct kube_reply *reply)
 
 void event_recorder_post(struct event_recorder *recorder, const struct access_news *news)
 {
-	size_t slash = strcspn(news->access->request_key, "/");
-	cleanup_free char *namespace = memory_bytes(news->access->request_key, slash);
+	cleanup_free char *namespace = event_namespace(news, recorder->record_namespace);
 	cleanup_json struct json *event = NULL;
 	cleanup_free char *path = NULL;
 	int64_t now_us = clock_wall_us(recorder->clock);
@@ -66,7 +68,8 @@ void event_recorder_post(struct event_recorder *recorder, const struct access_ne
 		return;
 	recorder->last_us = now_us > recorder->last_us ? now_us : recorder->last_us + 1;
 	recorder->in_flight++;
-	event = event_render(news, recorder->instance, recorder->last_us);
+	event = event_render(news, recorder->record_namespace, recorder->instance,
+			     recorder->last_us);
 	kube_client_start(recorder->client,
 			  &(struct kube_request){.verb = KUBE_CREATE,
 						 .path = path,
