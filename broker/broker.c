@@ -461,7 +461,8 @@ static bool build(struct broker *broker, struct error *err)
 		.released = stop_now,
 		.context = broker,
 	});
-	broker->events = event_recorder_new(broker->hub.client, broker->clock);
+	broker->events =
+		event_recorder_new(broker->hub.client, broker->clock, broker->options->namespace);
 	broker->executor = push_executor_new(&(struct member_link_config){
 		.http = broker->http,
 		.loop = broker->loop,

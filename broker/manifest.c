@@ -221,7 +221,7 @@ static void print_hub_role(void)
 	       "- apiGroups: [admissionregistration.k8s.io]\n"
 	       "  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]\n"
 	       "  verbs: [get]\n"
-	       "  resourceNames: [" ADMISSION_POLICY "]\n"
+	       "  resourceNames: [" ADMISSION_POLICY ", " ADMISSION_OWN_FIELDS "]\n"
 	       "- {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: "
 	       "[create]}\n"
 	       "- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}\n");

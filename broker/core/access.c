@@ -34,6 +34,7 @@ void access_free(struct access *access)
 	memory_free(access->echoed_version);
 	memory_free(access->delivery_version);
 	memory_free(access->editor);
+	memory_free(access->record_uid);
 	ledger_free(access->ledger);
 	secret_done(&access->token.secret);
 	memory_free(access);
@@ -107,6 +108,18 @@ void access_adopt_shown_ledger(struct access *access, const struct store *ledger
 	shown = store_find(ledgers, key);
 	if (shown)
 		access_adopt_ledger(access, ledger_dup(shown));
+}
+
+void access_note_forgetting(struct access *access, const struct store *ledgers,
+			    const char *broker_namespace)
+{
+	cleanup_free char *key = access_ledger_key(access, broker_namespace);
+	const struct ledger *shown = store_find(ledgers, key);
+
+	if (!access->ledger || !shown || text_same(access->ledger->forget, shown->forget))
+		return;
+	memory_free(access->ledger->forget);
+	access->ledger->forget = memory_text(shown->forget);
 }
 
 void access_lose_object(struct access *access, size_t index)

@@ -31,6 +31,7 @@ struct access {
 	char *profile_key;
 	int64_t seen_generation;
 	bool seen_deleting;
+	bool seen_abandoned;
 	bool request_gone;
 	bool finalizer_added; /* by us; the watch may not show it yet */
 	bool released;        /* our finalizer is removed; the watch may not show it yet */
@@ -53,6 +54,7 @@ struct access {
 	bool intent_saved;
 	bool ledger_closed; /* the record is deleted; the watch may not show it yet */
 	bool record_kept;   /* ... because somebody's finalizer keeps it */
+	char *record_uid;   /* of the IssuedCredential that was there last; NULL: see ledger */
 
 	enum delivery_state delivery;
 	int64_t delivery_recheck_at_ms; /* monotonic; Secrets of others are not watched */
@@ -126,6 +128,10 @@ void access_adopt_ledger(struct access *access, struct ledger *ledger);
  * closed: from then on ours is ahead of the watch. */
 void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
 			       const char *broker_namespace);
+
+/* What an administrator wrote on the record, as LEDGERS show it, is known from now on. */
+void access_note_forgetting(struct access *access, const struct store *ledgers,
+			    const char *broker_namespace);
 
 /* Object INDEX was deleted on the member by somebody else. That it has no UID any more is stored
  * before it is made anew: it is then ours by its mark, whatever becomes of this process. */

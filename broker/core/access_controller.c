@@ -144,11 +144,13 @@ static void request_changed(struct access_controller *controller, const char *ke
 		access->profile_key = request_profile_key(
 			request, controller->config.settings->profile_namespace);
 	if (access->seen_generation != request->generation ||
-	    access->seen_deleting != request->deleting)
+	    access->seen_deleting != request->deleting ||
+	    access->seen_abandoned != request->abandoned)
 		access_retry_now(access);
 	access->request_gone = false;
 	access->seen_generation = request->generation;
 	access->seen_deleting = request->deleting;
+	access->seen_abandoned = request->abandoned;
 	if (request->deleting)
 		access_index_add_first(&controller->index, access);
 	else
@@ -180,7 +182,7 @@ static void ledger_changed(struct access_controller *controller, const char *key
 	access = access_index_ensure(&controller->index, ledger->uid, name);
 	if (!access->profile_key)
 		access->profile_key = memory_text(ledger->profile_key);
-	if (!access->ledger && !access->ledger_closed && !access->busy)
+	if ((!access->ledger || ledger->forget) && !access->ledger_closed && !access->busy)
 		access_index_add(&controller->index, access);
 }
 
@@ -295,7 +297,7 @@ void access_controller_admission_changed(struct access_controller *controller,
 	const struct admission_proof *known = &controller->seen.admission;
 
 	if (known->ready == proof->ready && known->since_s == proof->since_s &&
-	    text_same(known->text, proof->text))
+	    known->abandon_since_s == proof->abandon_since_s && text_same(known->text, proof->text))
 		return;
 	controller->seen.admission = *proof;
 	policy_changed(controller, NULL);

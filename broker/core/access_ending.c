@@ -71,12 +71,62 @@ static bool ending_access_waits_for_an_answer(const struct access_facts *f, stru
 	       access_plan_decide(p, ACCESS_REPORT, "MemberConnecting");
 }
 
-/* A member that answers but does not let us revoke keeps no credential on the hub alive. */
-bool access_ending_withdraws_first(const struct access_facts *f, struct access_plan *p)
+static bool is_held_up(const struct access_facts *f)
 {
-	return access_ending_is_due(f) && (f->request_exists || f->request_gone) &&
-	       f->undo_failed && !f->withdrawal_failed && f->secret_standing &&
+	return ending_needs_member(f) && (!member_works(f) || f->undo_failed);
+}
+
+/* Who may abandon it does not even wait for what the member answers. */
+static bool is_abandoned(const struct access_facts *f)
+{
+	return is_held_up(f) && f->abandoned && f->request_deleting && f->finalizer_present &&
+	       f->ledger_stored;
+}
+
+/* A member that answers but does not let us revoke keeps no credential on the hub alive. */
+static bool held_up_delivery_is_withdrawn(const struct access_facts *f, struct access_plan *p)
+{
+	return access_ending_is_due(f) && (f->undo_failed || is_abandoned(f)) &&
+	       !f->withdrawal_failed && f->secret_standing &&
 	       access_plan_decide(p, ACCESS_WITHDRAW, "Revoking");
+}
+
+/* For people to see, also when the request is gone. Once, then when there is something new. */
+static bool long_wait_is_recorded(const struct access_facts *f, struct access_plan *p)
+{
+	enum wait_state wait = f->tokens_dead ? WAIT_UNCONFIRMED : WAIT_PENDING;
+	bool waits = is_held_up(f) && f->hold_up && f->ledger_stored;
+
+	if (!waits || f->wait_recorded || (f->secret_standing && !f->withdrawal_failed))
+		return false;
+	access_plan_decide(p, ACCESS_RECORD_WAIT, "Revoking");
+	p->cause = f->hold_up;
+	if (wait > f->wait)
+		p->reason = wait == WAIT_PENDING ? "RevocationPending" : "ExpiredUnconfirmed";
+	return true;
+}
+
+/* What is left is on record, and is undone from there. */
+static bool abandoned_request_is_released(const struct access_facts *f, struct access_plan *p)
+{
+	return is_abandoned(f) &&
+	       access_plan_decide(p, ACCESS_REMOVE_FINALIZER, "RevocationPending");
+}
+
+static policy *const first_policies[] = {
+	held_up_delivery_is_withdrawn,
+	long_wait_is_recorded,
+	abandoned_request_is_released,
+};
+
+bool access_ending_comes_first(const struct access_facts *f, struct access_plan *p)
+{
+	if (f->ending_failed || !(f->request_exists || f->request_gone))
+		return false;
+	for (size_t i = 0; i < sizeof(first_policies) / sizeof(first_policies[0]); i++)
+		if (first_policies[i](f, p))
+			return true;
+	return false;
 }
 
 /* The hub must not hand out what is being revoked, even while the member is away. */
@@ -87,18 +137,27 @@ static bool ending_delivery_is_withdrawn_when_the_member_is_away(const struct ac
 	       access_plan_decide(p, ACCESS_WITHDRAW, "Revoking");
 }
 
-static bool is_held_up(const struct access_facts *f)
-{
-	return ending_needs_member(f) && (!member_works(f) || f->undo_failed);
-}
-
 /* Nobody's namespace is kept from going by a member that never returns. What is left is on record,
  * and is undone from there. */
 static bool held_up_request_is_released_in_time(const struct access_facts *f, struct access_plan *p)
 {
+	bool in_time = f->now_ms >= f->release_at_ms || f->wait == WAIT_UNCONFIRMED;
+
 	return is_held_up(f) && f->request_deleting && f->finalizer_present && f->ledger_stored &&
-	       f->now_ms >= f->release_at_ms &&
-	       access_plan_decide(p, ACCESS_REMOVE_FINALIZER, "RevocationPending");
+	       in_time && access_plan_decide(p, ACCESS_REMOVE_FINALIZER, "RevocationPending");
+}
+
+/* Its member is gone for good, an administrator says, and no token of it can be used. */
+static bool forgotten_record_is_closed(const struct access_facts *f, struct access_plan *p)
+{
+	return is_held_up(f) && f->wait == WAIT_UNCONFIRMED && f->forgotten &&
+	       access_plan_decide(p, ACCESS_CLOSE_LEDGER, "Forgotten");
+}
+
+static void look_again(const struct access_facts *f, struct access_plan *p, int64_t at_ms)
+{
+	if (at_ms > f->now_ms && (p->recheck_at_ms == 0 || at_ms < p->recheck_at_ms))
+		p->recheck_at_ms = at_ms;
 }
 
 static bool ending_access_waits_for_its_member(const struct access_facts *f, struct access_plan *p)
@@ -107,11 +166,13 @@ static bool ending_access_waits_for_its_member(const struct access_facts *f, str
 		return false;
 	if (f->member == MEMBER_READY)
 		access_plan_await_member(f, p);
+	else if (f->wait == WAIT_UNCONFIRMED)
+		access_plan_decide(p, ACCESS_REPORT, "ExpiredUnconfirmed");
 	else /* woken by the executor, or by the member access */
 		access_plan_decide(p, ACCESS_REPORT, "RevocationPending");
-	if (f->finalizer_present && f->release_at_ms > f->now_ms &&
-	    (p->recheck_at_ms == 0 || f->release_at_ms < p->recheck_at_ms))
-		p->recheck_at_ms = f->release_at_ms;
+	if (f->finalizer_present)
+		look_again(f, p, f->release_at_ms);
+	look_again(f, p, f->wait_due_ms);
 	return true;
 }
 
@@ -168,6 +229,7 @@ static policy *const policies[] = {
 	ending_access_waits_for_an_answer,
 	ending_delivery_is_withdrawn_when_the_member_is_away,
 	held_up_request_is_released_in_time,
+	forgotten_record_is_closed,
 	ending_access_waits_for_its_member,
 	ending_bindings_go_first,
 	ending_anchors_go_next,

@@ -14,8 +14,8 @@ bool access_ending_is_due(const struct access_facts *facts);
 /* True also when it is about to be, for want of a permission: nothing new comes before that. */
 bool access_ending_is_near(const struct access_facts *facts);
 
-/* What does not even wait for the next try of a step that failed. False: nothing. */
-bool access_ending_withdraws_first(const struct access_facts *facts, struct access_plan *ret_plan);
+/* What does not even wait for the next try on a member that failed. False: nothing. */
+bool access_ending_comes_first(const struct access_facts *facts, struct access_plan *ret_plan);
 
 /* The rest, in order. False: the access is not to be undone. */
 bool access_ending_next(const struct access_facts *facts, struct access_plan *ret_plan);

@@ -22,6 +22,12 @@ enum delivery_state {
 	DELIVERY_FOREIGN, /* somebody else's Secret has the name */
 };
 
+enum wait_state {
+	WAIT_NONE,
+	WAIT_PENDING,     /* for its member; tokens may live */
+	WAIT_UNCONFIRMED, /* the same, and none can */
+};
+
 struct access_facts {
 	int64_t now_ms; /* monotonic */
 
@@ -71,6 +77,7 @@ struct access_facts {
 	int anchor_superseded;  /* index of one that nobody needs any more */
 	bool undo_failed;       /* a deletion on the member was refused, and not done since */
 	bool withdrawal_failed; /* the one on the hub was refused, and nothing else since */
+	bool ending_failed;     /* a step on the hub that ends it failed; its time is to come */
 	bool secret_standing;   /* a Secret of ours is, or may be, on the hub */
 
 	/* the credential */
@@ -85,6 +92,15 @@ struct access_facts {
 	int64_t expires_at_ms;       /* monotonic; of the delivered one; 0: there is none */
 	int64_t next_mint_at_ms;     /* monotonic; not before */
 	int64_t overlap_until_ms;    /* monotonic; 0: no older anchor waits */
+
+	/* a revocation that cannot be done yet */
+	const char *hold_up;  /* why, as a reason; static; NULL: it may pass soon */
+	enum wait_state wait; /* as the record says */
+	bool wait_recorded;   /* ... and there is nothing new to say */
+	bool tokens_dead;     /* none can be accepted any more, by the calendar */
+	bool forgotten;       /* an administrator lets the record go when none can */
+	bool abandoned;       /* who may, lets the request go without its member */
+	int64_t wait_due_ms;  /* monotonic; there is something new to say */
 
 	/* the last failure of a step, until its time has come or its cause has changed */
 	int64_t retry_at_ms; /* 0: none */

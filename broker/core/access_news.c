@@ -1,6 +1,7 @@
 #include "core/access_news.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include <base/text.h>
 
@@ -39,6 +40,20 @@ static bool redelivery_news(const struct access *access, struct access_news *ret
 	return access->delivery_generation == 0 || access->asked_cluster[0];
 }
 
+static bool wait_news(const struct access *access, struct access_news *ret_news)
+{
+	const char *reason = access->plan.reason;
+
+	if (text_same(access->reported_reason, reason))
+		return false;
+	*ret_news = (struct access_news){
+		access, "Warning", "Revoke", reason,
+		strncmp(access->plan.cause, "Member", strlen("Member")) == 0
+			? access_status_sentence(reason)
+			: "the member answers and does not let it be revoked: it is tried again"};
+	return true;
+}
+
 bool access_news_of_step(const struct access *access, struct access_news *ret_news)
 {
 	enum access_step step = access->plan.step;
@@ -54,6 +69,14 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 			access, "Normal", "Issue",
 			access->overlap_until_ms > 0 ? "Renewed" : "Issued",
 			"the credential was proved on the member and delivered"};
+	else if (step == ACCESS_RECORD_WAIT && !text_same(access->plan.reason, "Revoking"))
+		return wait_news(access, ret_news);
+	else if (step == ACCESS_CLOSE_LEDGER && text_same(access->plan.reason, "Forgotten") &&
+		 access->ledger_closed)
+		*ret_news = (struct access_news){
+			access, "Warning", "Revoke", "Forgotten",
+			"an administrator closed the record: no token can be used any more, and "
+			"what stands on the member is on record no longer"};
 	else if (step == ACCESS_CLOSE_LEDGER && access->ledger_closed)
 		*ret_news = (struct access_news){access, "Normal", "Revoke", "Revoked",
 						 "nothing of the access is left on the member"};
@@ -61,8 +84,8 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 		*ret_news = (struct access_news){
 			access, "Warning", "Revoke", "Released",
 			"the request is gone and its access is not: the member was away for too "
-			"long. It is on record in the broker's namespace, and is revoked when the "
-			"member returns"};
+			"long, or it was abandoned. It is on record in the broker's namespace, and "
+			"is revoked when the member returns"};
 	else
 		return false;
 	return true;
@@ -85,7 +108,7 @@ bool access_news_of_wait(const struct access *access, const struct access_plan *
 	bool denied =
 		text_same(plan->reason, access->permission.reason) && access->permission.text[0];
 
-	if (access->failure.reason || passes_soon(plan->reason) ||
+	if (access->failure.reason || access->released || passes_soon(plan->reason) ||
 	    text_same(access->reported_reason, plan->reason))
 		return false;
 	*ret_news = (struct access_news){access, "Warning", action_of(access), plan->reason,

@@ -65,6 +65,7 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 		.access = access,
 		.request = request,
 		.admission_proven = pass->steps->seen->admission.ready,
+		.abandon_since_s = pass->steps->seen->admission.abandon_since_s,
 		.request_allowed = access->permission.allowed,
 		.request_undecided = access->undecided,
 		.denial_confirmed = access->denial_confirmed,
@@ -180,6 +181,9 @@ void access_pass_run(struct access_pass *pass, struct access *access)
 
 	access_adopt_shown_ledger(access, pass->steps->seen->ledgers,
 				  pass->steps->settings->namespace);
+	if (access->ending)
+		access_note_forgetting(access, pass->steps->seen->ledgers,
+				       pass->steps->settings->namespace);
 	if (access->ledger && access->ledger->resource_version)
 		member_checks_want(pass->checks, access->profile_key);
 	view = view_of(pass, access);

@@ -8,6 +8,7 @@
 
 #include "core/access.h"
 #include "core/access_steps.h"
+#include "core/cluster_profile.h"
 #include "core/hub_state.h"
 #include "core/ledger.h"
 #include "core/request.h"
@@ -57,18 +58,47 @@ static void forget_rights(struct access *access)
 	access->rights_problem = NULL;
 }
 
-/* Whatever policies say: a member that left the fleet keeps no access. */
+/* Whatever policies say: a member that left the fleet keeps no access, also when another one has
+ * its name. */
 static bool lost_its_profile(struct access *access, const struct hub_state *seen)
 {
 	struct permission *permission = &access->permission;
+	const struct cluster_profile *profile;
 
-	if (!access->ledger || store_find(seen->profiles, access->profile_key))
+	if (!access->ledger)
+		return false;
+	profile = store_find(seen->profiles, access->profile_key);
+	if (profile && text_same(profile->uid, access->ledger->profile_uid))
 		return false;
 	permission_done(permission);
-	permission->reason = "ClusterProfileNotFound";
+	permission->reason = profile ? "ClusterProfileReplaced" : "ClusterProfileNotFound";
 	snprintf(permission->text, sizeof(permission->text),
-		 "the ClusterProfile does not exist any more");
+		 profile ? "the ClusterProfile was made anew: what was issued for the one before "
+			   "is revoked"
+			 : "the ClusterProfile does not exist any more");
 	return true;
+}
+
+/* A Namespace that was finalized by force leaves behind what was in it. */
+static bool lost_its_namespace(struct access *access, const struct request *request,
+			       const struct hub_state *seen)
+{
+	struct permission *permission = &access->permission;
+	bool made = access->ledger || access->ledger_closed;
+
+	if (!made || store_find(seen->namespaces, request->namespace))
+		return false; /* a watch may show a new request before its Namespace */
+	permission_done(permission);
+	permission->reason = "NamespaceNotFound";
+	snprintf(permission->text, sizeof(permission->text),
+		 "the Namespace of the request does not exist any more");
+	return true;
+}
+
+static bool lost_its_ground(struct access *access, const struct request *request,
+			    const struct hub_state *seen)
+{
+	return lost_its_namespace(access, request, seen) || lost_its_profile(access, seen);
 }
 
 static bool is_suspended(const struct access *access)
@@ -124,12 +154,12 @@ static void decide_on(struct access *access, const struct request *request,
 	if (request->invalid[0]) {
 		permission_decide_unread(&access->permission, basis, request, access->profile_key);
 		if (access->permission.allowed)
-			lost_its_profile(access, seen);
+			lost_its_ground(access, request, seen);
 		return;
 	}
 	permission_settle(&access->permission, basis, request, seen, access->profile_key,
 			  &access->rights, &access->rights_error);
-	if (!access->permission.allowed || lost_its_profile(access, seen))
+	if (!access->permission.allowed || lost_its_ground(access, request, seen))
 		forget_rights(access);
 	else if (!access->rights)
 		access->rights_problem = rights_problem(&access->rights_error);
@@ -222,10 +252,13 @@ static void wait_for_close(struct access *access)
 	access->permission_round = 0;
 }
 
-/* Whose the ServiceAccount on record was decided, and there is no record any more. */
+/* Denied for what was on record, and there is no record any more. */
 static bool is_free_again(const struct access *access)
 {
-	return access->ledger_closed && text_same(access->permission.reason, "IdentityNotAllowed");
+	const char *reason = access->permission.reason;
+
+	return access->ledger_closed && (text_same(reason, "IdentityNotAllowed") ||
+					 text_same(reason, "ClusterProfileReplaced"));
 }
 
 void access_permission_update(struct access *access, const struct request *request,

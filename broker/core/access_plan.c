@@ -341,7 +341,7 @@ static bool superseded_anchor_is_deleted(const struct access_facts *f, struct ac
 /* Asked in order; the first that decides wins. */
 static policy *const policies[] = {
 	request_without_trace_is_forgotten,
-	access_ending_withdraws_first,
+	access_ending_comes_first,
 	failed_step_waits_for_its_time,
 
 	access_ending_next,
@@ -427,6 +427,7 @@ const char *access_step_name(enum access_step step)
 		[ACCESS_CONFIRM_GONE] = "confirm gone",
 		[ACCESS_CONFIRM_DENIAL] = "confirm denial",
 		[ACCESS_MARK_REVOKING] = "mark revoking",
+		[ACCESS_RECORD_WAIT] = "record wait",
 		[ACCESS_DELETE_OBJECT] = "delete object",
 		[ACCESS_WITHDRAW] = "withdraw",
 		[ACCESS_CLOSE_LEDGER] = "close ledger",

@@ -35,6 +35,7 @@ enum access_step {
 	ACCESS_CONFIRM_GONE,
 	ACCESS_CONFIRM_DENIAL,
 	ACCESS_MARK_REVOKING,
+	ACCESS_RECORD_WAIT,
 	ACCESS_DELETE_OBJECT, /* index: which */
 	ACCESS_WITHDRAW,
 	ACCESS_CLOSE_LEDGER,
@@ -46,6 +47,7 @@ struct access_plan {
 	enum access_step step;
 	int index;             /* for the steps that say so */
 	const char *reason;    /* static; CamelCase; for the condition, the Event and the log */
+	const char *cause;     /* for ACCESS_RECORD_WAIT: what it waits for; static */
 	int64_t recheck_at_ms; /* monotonic; 0: only a change matters */
 };
 

@@ -48,6 +48,9 @@ static const struct sentence sentences[] = {
 	 "with `kubectl apply -f deploy/policies`",
 	 false},
 	{"ClusterProfileNotFound", "the ClusterProfile does not exist yet", false},
+	{"NamespaceNotFound", "the Namespace of the request does not exist any more", true},
+	{"ClusterProfileReplaced",
+	 "the ClusterProfile was made anew: what was issued for the one before is revoked", true},
 	{"TemplateNotFound", "a template does not exist", false},
 	{"TemplateInvalid", "a template cannot be filled", false},
 	{"MemberAccessNotFound",
@@ -78,6 +81,11 @@ static const struct sentence sentences[] = {
 	 "administrator removes that finalizer",
 	 true},
 	{"RevocationPending", "the member is away: what it holds is revoked when it returns", true},
+	{"ExpiredUnconfirmed",
+	 "the member was away until every token had expired: none can be used any more. What "
+	 "stands "
+	 "there is deleted when it returns",
+	 true},
 	{"Revoked", "the access is revoked", true},
 };
 

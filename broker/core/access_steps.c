@@ -127,6 +127,7 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_CONFIRM_GONE] = hub_step_confirm_gone,
 	[ACCESS_CONFIRM_DENIAL] = denial_step_confirm,
 	[ACCESS_MARK_REVOKING] = ledger_step_mark_revoking,
+	[ACCESS_RECORD_WAIT] = ledger_step_record_wait,
 	[ACCESS_DELETE_OBJECT] = member_step_delete_object,
 	[ACCESS_WITHDRAW] = delivery_step_withdraw,
 	[ACCESS_CLOSE_LEDGER] = ledger_step_close,

@@ -86,6 +86,59 @@ static int first_superseded(const struct access *access, bool overlap_is_over)
 	return FACT_NONE;
 }
 
+static bool is_on_the_hub(enum access_step step)
+{
+	return step == ACCESS_WITHDRAW || step == ACCESS_RECORD_WAIT ||
+	       step == ACCESS_REMOVE_FINALIZER;
+}
+
+static bool ending_failed(const struct access_view *view)
+{
+	const struct access_failure *failure = &view->access->failure;
+
+	return failure->reason && is_on_the_hub(failure->step) &&
+	       failure->retry_at_ms > view->now_ms;
+}
+
+/* A member that fails once or twice is soon asked again. */
+static const char *hold_up_of(const struct access_view *view)
+{
+	enum { TRIES = 3 };
+	static const char *const reasons[] = {
+		[MEMBER_NO_ACCESS] = "MemberAccessNotFound",
+		[MEMBER_CONFLICT] = "MemberAccessConflict",
+		[MEMBER_REFUSED] = "MemberAccessRefused",
+		[MEMBER_CONNECTING] = NULL,
+		[MEMBER_UNREACHABLE] = "MemberUnreachable",
+	};
+	const struct access *access = view->access;
+	unsigned failed =
+		access->attempts[ACCESS_DELETE_OBJECT] + access->attempts[ACCESS_DELETE_ANCHOR];
+
+	if (view->member.state != MEMBER_READY)
+		return reasons[view->member.state];
+	if (!text_same(access->ledger->member_uid, view->member.uid))
+		return "MemberChanged";
+	if (failed < TRIES)
+		return NULL;
+	return access->failure.reason ? access->failure.reason : "RevocationFailed";
+}
+
+static void view_wait(const struct access_view *view, struct access_facts *facts)
+{
+	const struct ledger *ledger = view->access->ledger;
+	int64_t due_s;
+
+	facts->forgotten = ledger->forget != NULL;
+	if (ledger->revocation.since_s > 0)
+		facts->wait = ledger->revocation.unconfirmed ? WAIT_UNCONFIRMED : WAIT_PENDING;
+	facts->tokens_dead = revocation_outlasts_tokens(ledger, view->now_s);
+	facts->hold_up = hold_up_of(view);
+	due_s = revocation_due_s(ledger, facts->hold_up, view->now_s);
+	facts->wait_recorded = due_s > view->now_s;
+	facts->wait_due_ms = view->now_ms + (due_s - view->now_s) * 1000;
+}
+
 static void view_ledger(const struct access_view *view, struct access_facts *facts)
 {
 	const struct access *access = view->access;
@@ -99,6 +152,7 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 		access->attempts[ACCESS_DELETE_OBJECT] || access->attempts[ACCESS_DELETE_ANCHOR];
 	facts->withdrawal_failed =
 		access->failure.reason && access->failure.step == ACCESS_WITHDRAW;
+	facts->ending_failed = ending_failed(view);
 	facts->object_missing = facts->object_standing = FACT_NONE;
 	facts->object_surplus = facts->object_changed = facts->object_suspect = FACT_NONE;
 	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
@@ -109,6 +163,7 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	facts->ledger_saved = access->ledger_saved;
 	facts->intent_saved = access->intent_saved;
 	facts->member_is_recorded_one = text_same(ledger->member_uid, view->member.uid);
+	view_wait(view, facts);
 	facts->object_missing = first_missing(ledger);
 	facts->object_suspect = first_suspect(ledger);
 	facts->identity_replaced = ledger->object_count > 0 && ledger->objects[0].replaced;
@@ -188,6 +243,15 @@ static int64_t release_time_ms(const struct access_view *view)
 	       (view->request->deleted_at_s + view->deletion_deadline_s - view->now_s) * 1000;
 }
 
+/* It may have been written before anybody asked whether its writer may. */
+static bool is_abandoned(const struct access_view *view)
+{
+	const struct request *request = view->request;
+
+	return request && request->abandoned && view->abandon_since_s > 0 &&
+	       request->created_s >= view->abandon_since_s;
+}
+
 static bool is_admitted(const struct access_view *view)
 {
 	const struct ledger *ledger = view->access->ledger;
@@ -203,6 +267,7 @@ struct access_facts access_view_facts(const struct access_view *view)
 		.request_exists = request != NULL,
 		.request_gone = view->access->request_gone,
 		.request_deleting = request && request->deleting,
+		.abandoned = is_abandoned(view),
 		.release_at_ms = release_time_ms(view),
 		.request_valid = request && !request->invalid[0],
 		.request_allowed = view->request_allowed || view->request_undecided,

@@ -12,9 +12,10 @@ struct request;
 struct store;
 
 struct access_view {
-	int64_t now_ms;        /* monotonic */
-	int64_t now_s;         /* of the calendar, seconds since 1970 */
-	int64_t expires_at_ms; /* monotonic; of the delivered token, if there is one */
+	int64_t now_ms;          /* monotonic */
+	int64_t now_s;           /* of the calendar, seconds since 1970 */
+	int64_t expires_at_ms;   /* monotonic; of the delivered token, if there is one */
+	int64_t abandon_since_s; /* of admission_proof.h */
 	const struct access *access;
 	const struct request *request; /* NULL: the watch does not show it with this UID */
 	bool admission_proven;

@@ -13,6 +13,7 @@
 
 #include "core/backoff.h"
 #include "core/kube_path.h"
+#include "core/request.h"
 
 enum {
 	PROVEN_MS = 120 * 1000, /* a policy that is deleted is noticed within this time */
@@ -33,6 +34,9 @@ enum question {
 	UNAUTHORISED, /* one for a profile that is not ours to ask for: refused */
 	POLICY_AGE,
 	BINDING_AGE,
+	ABANDONED, /* one that is abandoned, which we may not: refused */
+	OWN_FIELDS_AGE,
+	OWN_FIELDS_BINDING_AGE,
 	QUESTION_COUNT,
 };
 
@@ -42,6 +46,7 @@ struct admission_canary {
 	enum question question;
 	struct json *self; /* userInfo of the broker */
 	int64_t since_s;
+	int64_t abandon_since_s;
 	unsigned failures; /* rounds in a row without proof */
 	bool busy;
 };
@@ -131,6 +136,24 @@ static bool is_refused(const struct kube_reply *reply)
 	return text_same(reply->kube.denied_by, ADMISSION_POLICY);
 }
 
+static void succeed(struct admission_canary *canary, int64_t abandon_since_s)
+{
+	canary->proof = (struct admission_proof){
+		.ready = true,
+		.since_s = canary->since_s,
+		.abandon_since_s = abandon_since_s,
+	};
+	end(canary, true);
+}
+
+/* That nobody can abandon a request stops nothing. */
+static void end_without_abandonment(struct admission_canary *canary, const struct error *err)
+{
+	bool silent = err && err->kind == ERROR_UNAVAILABLE;
+
+	succeed(canary, silent ? canary->proof.abandon_since_s : 0);
+}
+
 static void ask(struct admission_canary *canary, enum question question);
 
 static void take_self(struct admission_canary *canary, const struct kube_reply *reply)
@@ -184,7 +207,15 @@ static void take_unauthorised(struct admission_canary *canary, const struct kube
 		ask(canary, POLICY_AGE);
 }
 
-static bool count_in(struct admission_canary *canary, const char *timestamp, struct error *err)
+static void take_abandoned(struct admission_canary *canary, const struct kube_reply *reply)
+{
+	if (text_same(reply->kube.denied_by, ADMISSION_OWN_FIELDS))
+		ask(canary, OWN_FIELDS_AGE);
+	else
+		end_without_abandonment(canary, reply->err);
+}
+
+static bool count_in(int64_t *since_s, const char *timestamp, struct error *err)
 {
 	int64_t at_s;
 
@@ -192,24 +223,23 @@ static bool count_in(struct admission_canary *canary, const char *timestamp, str
 		return error_set(err, ERROR_INVALID, "an object without a time");
 	if (!timestamp_parse(timestamp, &at_s, err))
 		return false;
-	if (canary->since_s < at_s + SETTLE_S)
-		canary->since_s = at_s + SETTLE_S;
+	if (*since_s < at_s + SETTLE_S)
+		*since_s = at_s + SETTLE_S;
 	return true;
 }
 
 /* It may have said anything before it was last edited. Its status says nothing. */
-static bool take_times(struct admission_canary *canary, const struct json *metadata,
-		       struct error *err)
+static bool take_times(int64_t *since_s, const struct json *metadata, struct error *err)
 {
 	const struct json *writers = json_find(metadata, "managedFields");
 
-	if (!count_in(canary, json_find_string(metadata, "creationTimestamp"), err))
+	if (!count_in(since_s, json_find_string(metadata, "creationTimestamp"), err))
 		return false;
 	for (size_t i = 0; i < json_size(writers); i++) {
 		const struct json *writer = json_item(writers, i);
 
 		if (text_is_empty(json_find_string(writer, "subresource")) &&
-		    !count_in(canary, json_find_string(writer, "time"), err))
+		    !count_in(since_s, json_find_string(writer, "time"), err))
 			return false;
 	}
 	return true;
@@ -219,26 +249,41 @@ static void take_age(struct admission_canary *canary, const struct kube_reply *r
 {
 	struct error err = {0};
 
-	if (reply->err || !take_times(canary, json_find(reply->object, "metadata"), &err)) {
+	if (reply->err ||
+	    !take_times(&canary->since_s, json_find(reply->object, "metadata"), &err)) {
 		fail_with(canary, "read admission policies (see `credbroker hub-rbac`)",
 			  reply->err ? reply->err : &err);
 		return;
 	}
-	if (canary->question == POLICY_AGE) {
-		ask(canary, BINDING_AGE);
-		return;
-	}
-	canary->proof = (struct admission_proof){.ready = true, .since_s = canary->since_s};
-	end(canary, true);
+	ask(canary, canary->question == POLICY_AGE ? BINDING_AGE : ABANDONED);
+}
+
+static void take_own_fields_age(struct admission_canary *canary, const struct kube_reply *reply)
+{
+	struct error err = {0};
+
+	if (reply->err ||
+	    !take_times(&canary->abandon_since_s, json_find(reply->object, "metadata"), &err))
+		end_without_abandonment(canary, reply->err);
+	else if (canary->question == OWN_FIELDS_AGE)
+		ask(canary, OWN_FIELDS_BINDING_AGE);
+	else
+		succeed(canary, canary->abandon_since_s);
 }
 
 static void answered(void *context, const struct kube_reply *reply)
 {
 	static void (*const takers[QUESTION_COUNT])(struct admission_canary * canary,
 						    const struct kube_reply *reply) = {
-		[WHO_AM_I] = take_self,  [UNNAMED] = take_unnamed,
-		[FORGED] = take_forged,  [UNAUTHORISED] = take_unauthorised,
-		[POLICY_AGE] = take_age, [BINDING_AGE] = take_age,
+		[WHO_AM_I] = take_self,
+		[UNNAMED] = take_unnamed,
+		[FORGED] = take_forged,
+		[UNAUTHORISED] = take_unauthorised,
+		[POLICY_AGE] = take_age,
+		[BINDING_AGE] = take_age,
+		[ABANDONED] = take_abandoned,
+		[OWN_FIELDS_AGE] = take_own_fields_age,
+		[OWN_FIELDS_BINDING_AGE] = take_own_fields_age,
 	};
 	struct admission_canary *canary = context;
 
@@ -270,10 +315,19 @@ static struct json *request_for(const struct admission_canary *canary, enum ques
 			question == UNAUTHORISED ? ADMISSION_PROFILE "-refused"
 						 : ADMISSION_PROFILE);
 	json_add_string(spec, "serviceAccountName", ADMISSION_PROFILE);
+	if (question == ABANDONED)
+		json_add_string(json_add_object(metadata, "annotations"), REQUEST_ABANDON,
+				ADMISSION_PROFILE);
 	if (question == FORGED)
 		json_add_string(json_add_object(spec, "requester"), "username",
 				ADMISSION_PROFILE ":somebody-else");
 	return body;
+}
+
+static bool policy_path(bool binding, const char *name, char **ret_path, struct error *err)
+{
+	return kube_path_object(binding ? &KUBE_ADMISSION_BINDINGS : &KUBE_ADMISSION_POLICIES, NULL,
+				name, NULL, ret_path, err);
 }
 
 static bool path_of(const struct admission_canary *canary, enum question question, char **ret_path,
@@ -282,9 +336,10 @@ static bool path_of(const struct admission_canary *canary, enum question questio
 	if (question == WHO_AM_I)
 		return kube_path_create(&KUBE_SELF_SUBJECT_REVIEWS, NULL, ret_path, err);
 	if (question == POLICY_AGE || question == BINDING_AGE)
-		return kube_path_object(question == POLICY_AGE ? &KUBE_ADMISSION_POLICIES
-							       : &KUBE_ADMISSION_BINDINGS,
-					NULL, ADMISSION_POLICY, NULL, ret_path, err);
+		return policy_path(question == BINDING_AGE, ADMISSION_POLICY, ret_path, err);
+	if (question == OWN_FIELDS_AGE || question == OWN_FIELDS_BINDING_AGE)
+		return policy_path(question == OWN_FIELDS_BINDING_AGE, ADMISSION_OWN_FIELDS,
+				   ret_path, err);
 	return kube_path_create(&KUBE_AUTH_TOKEN_REQUESTS, canary->config.namespace, ret_path,
 				err) &&
 	       kube_path_add_query(ret_path, "dryRun", "All", err);
@@ -292,7 +347,8 @@ static bool path_of(const struct admission_canary *canary, enum question questio
 
 static void ask(struct admission_canary *canary, enum question question)
 {
-	bool reads = question == POLICY_AGE || question == BINDING_AGE;
+	bool reads = question == POLICY_AGE || question == BINDING_AGE ||
+		     question == OWN_FIELDS_AGE || question == OWN_FIELDS_BINDING_AGE;
 	cleanup_json struct json *body = NULL;
 	cleanup_free char *path = NULL;
 	struct error err = {0};
@@ -317,6 +373,6 @@ void admission_canary_start(struct admission_canary *canary)
 {
 	assert(!canary->busy);
 	canary->busy = true;
-	canary->since_s = 0;
+	canary->since_s = canary->abandon_since_s = 0;
 	ask(canary, WHO_AM_I);
 }

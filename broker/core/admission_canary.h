@@ -12,6 +12,9 @@
 
 /* The ValidatingAdmissionPolicy in deploy/policies, and its binding. */
 #define ADMISSION_POLICY "credbroker-requests"
+/* The one that keeps what is not the tenant's, and its binding. Without it everything works, but no
+ * request is abandoned. */
+#define ADMISSION_OWN_FIELDS "credbroker-own-fields"
 /* The ClusterProfile, in the broker's own namespace, for which hub-rbac lets the broker ask. There
  * is none of this name. */
 #define ADMISSION_PROFILE "credbroker-canary"

@@ -14,6 +14,8 @@ struct admission_proof {
 	/* Only with ready: a request that was made at this time, in seconds, or later cannot name
 	 * another requester than the true one. */
 	int64_t since_s;
+	/* ... and one made at this time or later cannot be abandoned by who may not; 0: it can. */
+	int64_t abandon_since_s;
 	char text[ERROR_TEXT_MAX]; /* why it is not ready, and what to do */
 };
 

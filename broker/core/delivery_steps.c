@@ -12,10 +12,12 @@
 #include "core/access.h"
 #include "core/access_steps.h"
 #include "core/destinations.h"
+#include "core/hub_state.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/renewal.h"
 #include "core/request.h"
+#include "core/store.h"
 #include "delivery/cluster_facts.h"
 #include "delivery/secret_object.h"
 
@@ -267,7 +269,8 @@ static bool is_out_of_reach(const struct access_steps *steps, const struct acces
 			    const struct kube_reply *reply)
 {
 	const struct request *request = access_steps_request(steps, access);
-	bool owner_stays = request && !request->deleting;
+	bool owner_stays = request && !request->deleting &&
+			   store_find(steps->seen->namespaces, request->namespace);
 
 	return reply->kube.reason == KUBE_REASON_NOT_FOUND ||
 	       (reply->kube.reason == KUBE_REASON_FORBIDDEN && !owner_stays);

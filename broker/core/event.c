@@ -11,6 +11,8 @@
 
 #include "core/access.h"
 #include "core/access_news.h"
+#include "core/kube_path.h"
+#include "core/ledger.h"
 
 enum {
 	NAME_READABLE_MAX = 200, /* with the digits behind it at most 253 */
@@ -62,22 +64,47 @@ struct json *event_render_content(const struct event_content *content, const cha
 	return event;
 }
 
-struct json *event_render(const struct access_news *news, const char *instance, int64_t wall_us)
+static void set_request(struct event_content *content, const struct access *access,
+			const char *namespace)
 {
-	const char *key = news->access->request_key;
-	size_t slash = strcspn(key, "/");
-	cleanup_free char *namespace = memory_bytes(key, slash);
-	const struct event_content content = {
-		.api_version = "multicluster.x-k8s.io/v1alpha1",
-		.kind = "AuthTokenRequest",
-		.namespace = namespace,
-		.name = key + slash + 1,
-		.uid = news->access->uid,
+	content->api_version = "multicluster.x-k8s.io/v1alpha1";
+	content->kind = KUBE_AUTH_TOKEN_REQUESTS.kind;
+	content->namespace = namespace;
+	content->name = access->request_key + strcspn(access->request_key, "/") + 1;
+	content->uid = access->uid;
+}
+
+static void set_record(struct event_content *content, const struct access *access,
+		       const char *record_namespace)
+{
+	content->api_version = "credbroker.dev/v1alpha1";
+	content->kind = KUBE_ISSUED_CREDENTIALS.kind;
+	content->namespace = record_namespace;
+	content->name = access->uid;
+	content->uid = access->ledger ? access->ledger->record_uid : access->record_uid;
+}
+
+struct json *event_render(const struct access_news *news, const char *record_namespace,
+			  const char *instance, int64_t wall_us)
+{
+	const struct access *access = news->access;
+	const char *key = access->request_key;
+	cleanup_free char *namespace = memory_bytes(key, strcspn(key, "/"));
+	struct text message cleanup_text = text_with_max(2 * NOTE_MAX);
+	struct event_content content = {
 		.type = news->type,
 		.action = news->action,
 		.reason = news->reason,
-		.message = news->message,
 	};
 
+	if (access->request_gone) {
+		set_record(&content, access, record_namespace);
+		/* the name of a record tells nobody whose it is */
+		text_appendf(&message, "request %s: ", key);
+	} else {
+		set_request(&content, access, namespace);
+	}
+	text_append_bytes(&message, news->message, strnlen(news->message, NOTE_MAX));
+	content.message = text_chars(&message);
 	return event_render_content(&content, instance, wall_us);
 }

@@ -15,8 +15,10 @@ struct event_content {
 	const char *type, *action, *reason, *message;
 };
 
-/* INSTANCE names this process; WALL_US makes the name unique. The caller's. */
-struct json *event_render(const struct access_news *news, const char *instance, int64_t wall_us);
+/* INSTANCE names this process; WALL_US makes the name unique. When the request is gone the Event is
+ * about its record, in RECORD_NAMESPACE. The caller's. */
+struct json *event_render(const struct access_news *news, const char *record_namespace,
+			  const char *instance, int64_t wall_us);
 struct json *event_render_content(const struct event_content *content, const char *instance,
 				  int64_t wall_us);
 

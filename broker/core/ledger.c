@@ -178,6 +178,9 @@ void ledger_free(void *pointer)
 	memory_free(ledger->profile_uid);
 	memory_free(ledger->member_uid);
 	memory_free(ledger->nonce);
+	memory_free(ledger->revocation.reason);
+	memory_free(ledger->forget);
+	memory_free(ledger->record_uid);
 	memory_free(ledger->policy);
 	memory_free(ledger->requester);
 	memory_free(ledger->identity_namespace);

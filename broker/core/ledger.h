@@ -12,11 +12,16 @@
 
 #include <base/digest.h>
 
+#include "core/revocation.h"
+
 struct error;
 struct json;
 struct kube_resource;
 struct request;
 struct rights;
+
+/* Annotation: close it when no token can live any more, though its member was not there. */
+#define LEDGER_FORGET "credbroker.dev/forget"
 
 enum {
 	LEDGER_OBJECTS_MAX = 96, /* a ServiceAccount, 40 roles and their 40 bindings fit */
@@ -73,7 +78,10 @@ struct ledger {
 	char *member_uid;
 	char *nonce;
 	bool revoking; /* not allowed any more: all of it is undone, whatever policies say later */
-	char *policy;  /* the AccessPolicy that allowed it last; NULL: none on record */
+	struct revocation revocation;
+	char *forget;     /* LEDGER_FORGET, as an administrator set it; NULL: not set */
+	char *record_uid; /* of the IssuedCredential; NULL: not stored yet */
+	char *policy;     /* the AccessPolicy that allowed it last; NULL: none on record */
 	/* metadata.generation of the request whose spec was served with proof that the hub's
 	 * admission policies let it through; 0: a record of before there was such a proof */
 	int64_t admitted_generation;

@@ -120,6 +120,7 @@ static bool read_spec(struct ledger *ledger, const struct json *spec, struct err
 	ledger->profile_key = joined_key(json_find(spec, "clusterProfile"));
 	ledger->policy = memory_text(json_find_string(spec, "policy"));
 	ledger->revoking = json_is_true(json_find(spec, "revoking"));
+	revocation_read(ledger, spec);
 	json_integer(json_find(spec, "admittedGeneration"), &ledger->admitted_generation);
 	json_integer(json_find(spec, "epoch"), &ledger->epoch);
 	ledger->requester = memory_text(json_find_string(spec, "requester"));
@@ -136,6 +137,16 @@ static bool read_spec(struct ledger *ledger, const struct json *spec, struct err
 	       read_secret(ledger, json_find(spec, "secret"), err) && read_lists(ledger, spec, err);
 }
 
+static void read_annotations(struct ledger *ledger, const struct json *metadata)
+{
+	const struct json *annotations = json_find(metadata, "annotations");
+	const char *forget = json_find_string(annotations, LEDGER_FORGET);
+
+	ledger->record_uid = memory_text(json_find_string(metadata, "uid"));
+	if (!text_is_empty(forget) && !text_same(forget, "false"))
+		ledger->forget = memory_text(forget);
+}
+
 struct ledger *ledger_record_read(const struct json *object, struct error *err)
 {
 	const struct json *spec = json_find(object, "spec");
@@ -150,6 +161,7 @@ struct ledger *ledger_record_read(const struct json *object, struct error *err)
 		ledger_free(ledger);
 		return NULL;
 	}
+	read_annotations(ledger, json_find(object, "metadata"));
 	if (ledger->object_count > 0)
 		ledger->identity_namespace = memory_text(ledger->objects[0].namespace);
 	return ledger;
@@ -233,7 +245,11 @@ static void render_metadata(const struct ledger *ledger, const char *namespace,
 	json_add_string(metadata, "namespace", namespace);
 	json_add_string(metadata, "name", ledger->uid);
 	json_add_string(metadata, "resourceVersion", ledger->resource_version);
+	json_add_string(metadata, "uid", ledger->record_uid);
 	json_add_string(labels, "app.kubernetes.io/managed-by", "credbroker");
+	if (ledger->forget) /* a PUT takes away what it does not say */
+		json_add_string(json_add_object(metadata, "annotations"), LEDGER_FORGET,
+				ledger->forget);
 }
 
 struct json *ledger_record_render(const struct ledger *ledger, const char *namespace)
@@ -252,6 +268,7 @@ struct json *ledger_record_render(const struct ledger *ledger, const char *names
 	json_add_string(spec, "requester", ledger->requester);
 	if (ledger->revoking)
 		json_add_bool(spec, "revoking", true);
+	revocation_render(ledger, spec);
 	json_add_integer(spec, "generation", ledger->generation);
 	if (ledger->admitted_generation > 0)
 		json_add_integer(spec, "admittedGeneration", ledger->admitted_generation);

@@ -2,6 +2,7 @@
 #include "core/hub_state.h"
 
 #include <base/cleanup.h>
+#include <base/clock.h>
 #include <base/digest.h>
 #include <base/error.h>
 #include <base/json.h>
@@ -59,8 +60,10 @@ static bool take_epoch(struct access_steps *steps, struct access *access)
 static void note_version(struct access *access, const struct json *object)
 {
 	memory_free(access->ledger->resource_version);
+	memory_free(access->ledger->record_uid);
 	access->ledger->resource_version =
 		memory_text(json_find_string(object, "metadata", "resourceVersion"));
+	access->ledger->record_uid = memory_text(json_find_string(object, "metadata", "uid"));
 	access->ledger_saved = true;
 	access->intent_saved = true;
 }
@@ -117,11 +120,16 @@ static void miss_ledger(struct access_steps *steps, struct access *access)
 	bool closing = access->plan.step == ACCESS_CLOSE_LEDGER;
 
 	if (closing || access->plan.step == ACCESS_LOOK_FOR_LEDGER) {
+		if (access->ledger) {
+			memory_free(access->record_uid);
+			access->record_uid = TAKE_PTR(access->ledger->record_uid);
+		}
 		ledger_free(TAKE_PTR(access->ledger));
 		access->ledger_absent = true;
 		access->ledger_closed = closing;
 	} else {
 		memory_free(TAKE_PTR(access->ledger->resource_version));
+		memory_free(TAKE_PTR(access->ledger->record_uid));
 	}
 	access_steps_succeed(steps, access);
 }
@@ -257,6 +265,12 @@ void ledger_step_amend(struct access_steps *steps, struct access *access)
 void ledger_step_mark_revoking(struct access_steps *steps, struct access *access)
 {
 	access->ledger->revoking = true;
+	save_intent(steps, access);
+}
+
+void ledger_step_record_wait(struct access_steps *steps, struct access *access)
+{
+	revocation_note(access->ledger, access->plan.cause, clock_wall_s(steps->clock));
 	save_intent(steps, access);
 }
 

@@ -17,6 +17,8 @@ void ledger_step_save(struct access_steps *steps, struct access *access);
 /* Counts the generation up and stores that, before an anchor of it is made. */
 void ledger_step_amend(struct access_steps *steps, struct access *access);
 void ledger_step_mark_revoking(struct access_steps *steps, struct access *access);
+/* Stores that and why its end has to wait: the plan's cause. */
+void ledger_step_record_wait(struct access_steps *steps, struct access *access);
 void ledger_step_reserve_anchor(struct access_steps *steps, struct access *access);
 /* Deletes the record, when nothing that it names is left. */
 void ledger_step_close(struct access_steps *steps, struct access *access);

@@ -235,6 +235,13 @@ static void read_rotation(struct request *request, const struct json *annotation
 		request->rotate_at_is_wrong = true;
 }
 
+static void read_abandonment(struct request *request, const struct json *annotations)
+{
+	const char *text = json_find_string(annotations, REQUEST_ABANDON);
+
+	request->abandoned = !text_is_empty(text) && !text_same(text, "false");
+}
+
 static void read_deletion(struct request *request, const char *timestamp)
 {
 	struct error err = {0};
@@ -260,6 +267,7 @@ static bool read_metadata(struct request *request, const struct json *metadata, 
 	json_integer(json_find(metadata, "generation"), &request->generation);
 	read_finalizers(request, metadata);
 	read_rotation(request, json_find(metadata, "annotations"));
+	read_abandonment(request, json_find(metadata, "annotations"));
 	text_appendf(&key, "%s/%s", request->namespace, request->name);
 	request->key = text_take(&key);
 	if (!*request->namespace || !*request->name || !*request->uid)

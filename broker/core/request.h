@@ -16,6 +16,7 @@ struct json;
 
 #define REQUEST_FINALIZER "credbroker.dev/revocation"
 #define REQUEST_ROTATE_AT "credbroker.dev/rotate-at" /* annotation */
+#define REQUEST_ABANDON   "credbroker.dev/abandon"   /* annotation */
 
 /* A set of rights wanted on the member. request_role_done() releases what it holds. */
 struct request_role {
@@ -38,6 +39,7 @@ struct request {
 	int finalizer_index; /* of ours; -1: not there */
 	bool deleting;
 	bool suspended;
+	bool abandoned;          /* so it says; whether that counts, others have to know */
 	bool rotate_at_is_wrong; /* it is there, and no time */
 
 	char *profile_namespace; /* "": not named; see request_profile_key() */

@@ -21,12 +21,14 @@ enum { IN_FLIGHT_MAX = 1000 };
 struct event_recorder {
 	struct kube_client *client;
 	const struct clock *clock;
+	const char *record_namespace;
 	char instance[64];
 	int64_t last_us; /* names of Events are made of the time: never the same twice */
 	unsigned in_flight;
 };
 
-struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock)
+struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock,
+					  const char *record_namespace)
 {
 	struct event_recorder *recorder = memory_new(sizeof(*recorder));
 	char nonce[NONCE_SIZE];
@@ -34,6 +36,7 @@ struct event_recorder *event_recorder_new(struct kube_client *client, const stru
 	digest_nonce(nonce);
 	recorder->client = client;
 	recorder->clock = clock;
+	recorder->record_namespace = record_namespace;
 	memcpy(recorder->instance, "credbroker-", strlen("credbroker-"));
 	memcpy(recorder->instance + strlen("credbroker-"), nonce, 16);
 	return recorder;
@@ -80,7 +83,8 @@ static void post(struct event_recorder *recorder, const struct json *event)
 
 void event_recorder_post(struct event_recorder *recorder, const struct access_news *news)
 {
-	cleanup_json struct json *event = event_render(news, recorder->instance, next_us(recorder));
+	cleanup_json struct json *event = event_render(news, recorder->record_namespace,
+						       recorder->instance, next_us(recorder));
 
 	post(recorder, event);
 }

@@ -10,8 +10,10 @@ struct event_recorder;
 struct kube_client;
 struct own_news;
 
-/* CLIENT is the recorder's only user besides its own owner and must outlive it. */
-struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock);
+/* CLIENT is the recorder's only user besides its own owner and must outlive it, as must
+ * RECORD_NAMESPACE, where the records of requests are. */
+struct event_recorder *event_recorder_new(struct kube_client *client, const struct clock *clock,
+					  const char *record_namespace);
 /* Events in flight are forgotten; the client must be freed first. NULL is fine. */
 void event_recorder_free(struct event_recorder *recorder);
 

@@ -58,14 +58,22 @@ static void change_request(const char *changes)
 	request = sample_request(changes);
 }
 
+static void show(const struct kube_resource *resource, const char *key, const char *text)
+{
+	cleanup_json struct json *object = json_pattern_parse(text);
+
+	hub_state_put(&seen, resource, key, object);
+}
+
 static int setup(void **state)
 {
-	cleanup_json struct json *profile = json_pattern_parse("{'metadata':{'uid':'p-1'}}");
+	cleanup_json struct json *profile = json_pattern_parse("{'metadata':{'uid':'profile-1'}}");
 
 	(void)state;
 	hub_state_init(&seen);
 	show_policy(SAMPLE_POLICY_NAME, "{}");
 	hub_state_put(&seen, &KUBE_CLUSTER_PROFILES, PROFILE, profile);
+	show(&KUBE_NAMESPACES, "team-a", "{'metadata':{'uid':'n-1'}}");
 	settings = (struct access_settings){
 		.hub_id = "hub-1",
 		.namespace = "credbroker-system",
@@ -641,6 +649,43 @@ static void access_permission_update__notes_no_admission_without_proof(void **st
 	assert_null(access->ledger->requester);
 }
 
+/* Another member may have the name now. */
+static void access_permission_update__denies_who_was_served_for_another_profile(void **state)
+{
+	(void)state;
+	access->ledger = sample_request_ledger(request);
+	update(1);
+	assert_true(access->permission.allowed);
+	show(&KUBE_CLUSTER_PROFILES, PROFILE, "{'metadata':{'uid':'profile-2'}}");
+	update(2);
+	assert_false(access->permission.allowed);
+	assert_string_equal(access->permission.reason, "ClusterProfileReplaced");
+	ledger_free(TAKE_PTR(access->ledger));
+	access->ledger_closed = true;
+	update(2);
+	assert_true(access->permission.allowed);
+	assert_false(access->ledger_closed);
+}
+
+/* Whatever a policy says of all namespaces. It is not made again and again. */
+static void access_permission_update__denies_whose_namespace_was_taken_by_force(void **state)
+{
+	(void)state;
+	store_remove(seen.namespaces, "team-a");
+	update(1);
+	assert_true(access->permission.allowed); /* its watch may be late */
+	access->ledger = sample_request_ledger(request);
+	update(2);
+	assert_string_equal(access->permission.reason, "NamespaceNotFound");
+	ledger_free(TAKE_PTR(access->ledger));
+	access->ledger_closed = true;
+	update(3);
+	assert_string_equal(access->permission.reason, "NamespaceNotFound");
+	show(&KUBE_NAMESPACES, "team-a", "{'metadata':{'uid':'n-2'}}");
+	update(4);
+	assert_true(access->permission.allowed);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -676,6 +721,8 @@ int main(void)
 		TEST(access_permission_update__believes_the_record_of_the_same_spec),
 		TEST(access_permission_update__takes_back_after_the_second_refusal_only),
 		TEST(access_permission_update__notes_no_admission_without_proof),
+		TEST(access_permission_update__denies_who_was_served_for_another_profile),
+		TEST(access_permission_update__denies_whose_namespace_was_taken_by_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -400,6 +400,62 @@ static const struct row ending[] = {
 	{"an invalid request that was guarded is looked for on record, too", ISSUED,
 	 NOTHING "request_valid=0 request_allowed=0 ledger_exists=0 credential_delivered=0",
 	 ACCESS_LOOK_FOR_LEDGER, -1, "LookingForLedger", NEVER},
+	{"a long wait is recorded when nothing is left on the hub", ENDING,
+	 AWAY "secret_standing=0 wait_recorded=0", ACCESS_RECORD_WAIT, -1, "RevocationPending",
+	 NEVER},
+	{"not before that", ENDING, AWAY "wait_recorded=0", ACCESS_WITHDRAW, -1, "Revoking", NEVER},
+	{"unless that cannot be done", ENDING,
+	 AWAY "wait_recorded=0 withdrawal_failed=1 retry_at_ms=-1", ACCESS_RECORD_WAIT, -1,
+	 "RevocationPending", NEVER},
+	{"also of a request that is gone", ENDING,
+	 AWAY "request_exists=0 request_deleting=0 request_gone=1 secret_standing=0 "
+	      "wait_recorded=0",
+	 ACCESS_RECORD_WAIT, -1, "RevocationPending", NEVER},
+	{"not on the word of a watch alone", ENDING,
+	 AWAY "request_exists=0 request_deleting=0 secret_standing=0 wait_recorded=0",
+	 ACCESS_CONFIRM_GONE, -1, "RequestGone", NEVER},
+	{"also where the member does not let go, while its next try waits", ENDING,
+	 "undo_failed=1 secret_standing=0 wait_recorded=0 retry_at_ms=+500", ACCESS_RECORD_WAIT, -1,
+	 "RevocationPending", NEVER},
+	{"when that failed it waits for its own time", ENDING,
+	 "undo_failed=1 secret_standing=0 wait_recorded=0 ending_failed=1 retry_at_ms=+500",
+	 ACCESS_REPORT, -1, "Retrying", NOW + 500},
+	{"nobody is told twice", ENDING, AWAY "secret_standing=0 wait_recorded=0 wait=pending",
+	 ACCESS_RECORD_WAIT, -1, "Revoking", NEVER},
+	{"until no token can live", ENDING,
+	 AWAY "secret_standing=0 wait_recorded=0 wait=pending tokens_dead=1", ACCESS_RECORD_WAIT,
+	 -1, "ExpiredUnconfirmed", NEVER},
+	{"from then on the request is free", ENDING,
+	 AWAY "secret_standing=0 wait=unconfirmed tokens_dead=1", ACCESS_REMOVE_FINALIZER, -1,
+	 "RevocationPending", NEVER},
+	{"but one that may live on says so", ISSUED,
+	 AWAY "secret_standing=0 wait=unconfirmed tokens_dead=1 revoking=1 wait_due_ms=+900",
+	 ACCESS_REPORT, -1, "ExpiredUnconfirmed", NOW + 900},
+	{"when its member returns it is undone all the same", ENDING,
+	 "secret_standing=0 wait=unconfirmed tokens_dead=1", ACCESS_DELETE_OBJECT, 2, "Revoking",
+	 NEVER},
+	{"a forgotten record is closed when no token can live", ENDING,
+	 AWAY "secret_standing=0 wait=unconfirmed tokens_dead=1 forgotten=1 finalizer_present=0",
+	 ACCESS_CLOSE_LEDGER, -1, "Forgotten", NEVER},
+	{"not before", ENDING, AWAY "secret_standing=0 wait=pending forgotten=1", ACCESS_REPORT, -1,
+	 "RevocationPending", NOW + 600000},
+	{"and not when its member is there", ENDING,
+	 "secret_standing=0 wait=unconfirmed tokens_dead=1 forgotten=1", ACCESS_DELETE_OBJECT, 2,
+	 "Revoking", NEVER},
+	{"an abandoned request is withdrawn", ENDING, AWAY "abandoned=1", ACCESS_WITHDRAW, -1,
+	 "Revoking", NEVER},
+	{"and released at once", ENDING, AWAY "abandoned=1 secret_standing=0",
+	 ACCESS_REMOVE_FINALIZER, -1, "RevocationPending", NEVER},
+	{"also while its member is asked", ENDING,
+	 "member=connecting member_is_recorded_one=0 abandoned=1 secret_standing=0",
+	 ACCESS_REMOVE_FINALIZER, -1, "RevocationPending", NEVER},
+	{"and while a step that failed waits", ENDING,
+	 "undo_failed=1 abandoned=1 secret_standing=0 retry_at_ms=+500", ACCESS_REMOVE_FINALIZER,
+	 -1, "RevocationPending", NEVER},
+	{"with a member that works it is simply undone", ENDING, "abandoned=1",
+	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
+	{"one that is not deleted is not abandoned", ISSUED, AWAY "abandoned=1", ACCESS_REPORT, -1,
+	 "MemberUnreachable", NEVER},
 	{"what is suspect goes like everything else", ENDING, "object_suspect=1",
 	 ACCESS_DELETE_OBJECT, 2, "Revoking", NEVER},
 	{"a token in hand is not delivered any more", ENDING, "token_in_hand=1 token_proved=1",
@@ -694,7 +750,17 @@ static bool is_for_the_ending(enum access_step step)
 	return step == ACCESS_FORGET || step == ACCESS_CONFIRM_GONE ||
 	       step == ACCESS_LOOK_FOR_LEDGER || step == ACCESS_DELETE_OBJECT ||
 	       step == ACCESS_WITHDRAW || step == ACCESS_CLOSE_LEDGER ||
-	       step == ACCESS_REMOVE_FINALIZER;
+	       step == ACCESS_REMOVE_FINALIZER || step == ACCESS_RECORD_WAIT;
+}
+
+/* With a record of what is left. */
+static bool is_released_early(const struct access_facts *f)
+{
+	bool in_time = f->now_ms >= f->release_at_ms || f->wait == WAIT_UNCONFIRMED || f->abandoned;
+	bool waits = f->member != MEMBER_READY || !f->member_is_recorded_one || f->undo_failed;
+	bool withdrawal_is_tried = f->undo_failed || f->withdrawal_failed;
+
+	return f->ledger_stored && in_time && waits && (!f->secret_standing || withdrawal_is_tried);
 }
 
 static const char *wrong_about_life(const struct access_facts *f, const struct access_plan *p)
@@ -720,15 +786,15 @@ static const char *wrong_about_life(const struct access_facts *f, const struct a
 		return "nothing is revoked before it is confirmed gone";
 	if (!f->request_exists && !f->request_gone && p->step == ACCESS_WITHDRAW)
 		return "nothing is withdrawn before it is confirmed gone";
-	if (p->step == ACCESS_CLOSE_LEDGER &&
+	if (p->step == ACCESS_RECORD_WAIT && (!p->cause || !f->ledger_stored || f->wait_recorded))
+		return "a wait is recorded once, with its reason";
+	if (p->step == ACCESS_CLOSE_LEDGER && !(f->forgotten && f->wait == WAIT_UNCONFIRMED) &&
 	    (f->object_standing != FACT_NONE || f->anchor_standing != FACT_NONE ||
 	     f->secret_standing))
 		return "a record is closed when nothing stands";
 	if (p->step == ACCESS_FORGET && !f->ledger_absent)
 		return "nothing is forgotten that has a record";
-	if (p->step == ACCESS_REMOVE_FINALIZER && !f->ledger_absent &&
-	    (!f->ledger_stored || f->now_ms < f->release_at_ms ||
-	     f->secret_standing > f->undo_failed))
+	if (p->step == ACCESS_REMOVE_FINALIZER && !f->ledger_absent && !is_released_early(f))
 		return "the finalizer goes when a live read found no record, or its time is over";
 	return NULL;
 }
@@ -775,13 +841,12 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 static bool is_woken_by_a_change(const char *reason)
 {
 	static const char *const woken[] = {
-		"InvalidRequest",         "TemplateNotAllowed",
-		"AdmissionNotProven",     "ClusterProfileNotFound",
-		"MemberAccessNotFound",   "MemberAccessConflict",
-		"MemberAccessRefused",    "MemberConnecting",
-		"MemberUnreachable",      "MemberChanged",
-		"ServiceAccountReplaced", /* by the next look at the member */
-		"RevocationPending",      "Revoked",
+		"InvalidRequest",         "TemplateNotAllowed",     "AdmissionNotProven",
+		"ClusterProfileNotFound", "MemberAccessNotFound",   "MemberAccessConflict",
+		"MemberAccessRefused",    "MemberConnecting",       "MemberUnreachable",
+		"MemberChanged",          "ServiceAccountReplaced", /* by the next look at the
+								       member */
+		"RevocationPending",      "ExpiredUnconfirmed",     "Revoked",
 	};
 
 	for (size_t i = 0; i < sizeof(woken) / sizeof(woken[0]); i++)
@@ -802,7 +867,8 @@ static const char *wrong_about_waiting(const struct access_facts *f, const struc
 	    !f->credential_delivered)
 		return "issued means delivered";
 	if (f->retry_at_ms > f->now_ms && p->step != ACCESS_REPORT && p->step != ACCESS_FORGET &&
-	    p->step != ACCESS_WITHDRAW)
+	    p->step != ACCESS_WITHDRAW && p->step != ACCESS_RECORD_WAIT &&
+	    !(p->step == ACCESS_REMOVE_FINALIZER && f->abandoned))
 		return "a failure waits for its time";
 	return NULL;
 }

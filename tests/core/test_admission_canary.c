@@ -21,6 +21,7 @@
 /* What the hub answers; NULL: as it should. */
 struct hub {
 	const char *unnamed, *forged, *unauthorised, *policy, *binding;
+	const char *abandoned, *own_fields, *own_binding;
 	int failing; /* the HTTP status of a failure; 0: all answer */
 	const char *failing_path;
 	const char *refusing; /* the policy that refuses; NULL: ours */
@@ -67,6 +68,8 @@ static void answer_request(const struct hub *hub, const struct scripted_call *ca
 	const char *target = json_find_string(call->body, "spec", "targetClusterProfile", "name");
 	bool unauthorised = strcmp(target, ADMISSION_PROFILE) != 0;
 	bool forged = json_find(call->body, "spec", "requester") != NULL;
+	const char *abandoned =
+		json_find_string(call->body, "metadata", "annotations", "credbroker.dev/abandon");
 	const char *reply = hub->unnamed ? hub->unnamed : OWN;
 
 	if (forged)
@@ -75,7 +78,11 @@ static void answer_request(const struct hub *hub, const struct scripted_call *ca
 		reply = hub->unauthorised ? hub->unauthorised : "refuse";
 	assert_non_null(strstr(call->path, "?dryRun=All"));
 	assert_string_equal(json_find_string(call->body, "metadata", "namespace"), "own");
-	if (strcmp(reply, "refuse") == 0)
+	if (abandoned && !hub->abandoned)
+		scripted_port_refuse(port, call, ADMISSION_OWN_FIELDS);
+	else if (abandoned && strcmp(hub->abandoned, OWN) != 0)
+		scripted_port_refuse(port, call, hub->abandoned);
+	else if (strcmp(reply, "refuse") == 0)
 		scripted_port_refuse(port, call, hub->refusing ? hub->refusing : ADMISSION_POLICY);
 	else
 		answer(call, 201, NULL, reply);
@@ -89,6 +96,10 @@ static void answer_one(const struct hub *hub, const struct scripted_call *call)
 		answer(call, hub->failing, hub->failing == 403 ? "Forbidden" : NULL, NULL);
 	else if (strstr(call->path, "selfsubjectreviews"))
 		answer(call, 201, NULL, "{'status':{'userInfo':" SELF "}}");
+	else if (strstr(call->path, "policybindings/" ADMISSION_OWN_FIELDS))
+		answer(call, 200, NULL, hub->own_binding ? hub->own_binding : AGE("12:00:20"));
+	else if (strstr(call->path, "policies/" ADMISSION_OWN_FIELDS))
+		answer(call, 200, NULL, hub->own_fields ? hub->own_fields : AGE("12:00:30"));
 	else if (strstr(call->path, "policybindings"))
 		answer(call, 200, NULL, hub->binding ? hub->binding : AGE("12:00:05"));
 	else if (strstr(call->path, "policies"))
@@ -102,7 +113,7 @@ static const struct admission_proof *ask(const struct hub *hub)
 	int before = rounds;
 
 	admission_canary_start(canary);
-	for (int i = 0; i < 10 && rounds == before; i++)
+	for (int i = 0; i < 12 && rounds == before; i++)
 		answer_one(hub, scripted_port_oldest(port));
 	assert_int_equal(rounds, before + 1);
 	assert_int_equal(scripted_port_waiting(port), 0);
@@ -214,6 +225,39 @@ static void admission_canary__asks_again_soon_until_there_is_proof(void **state)
 	assert_int_equal(admission_canary_delay_ms(canary), 120000);
 }
 
+/* Whatever comes of it, what is asked for is served. */
+static void admission_canary__proves_that_not_everybody_abandons(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(&(struct hub){0})->abandon_since_s, 1772366440);
+	assert_int_equal(ask(&(struct hub){.own_binding = AGE("12:01:00")})->abandon_since_s,
+			 1772366470);
+	const struct hub wrong[] = {
+		{.abandoned = OWN},
+		{.abandoned = "another-policy"},
+		{.own_fields = "{}"},
+		{.failing = 403, .failing_path = "policies/" ADMISSION_OWN_FIELDS},
+		{.failing = 403, .failing_path = "policybindings/" ADMISSION_OWN_FIELDS},
+	};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_true(ask(&(struct hub){0})->abandon_since_s > 0);
+		assert_true(ask(&wrong[i])->ready);
+		assert_int_equal(admission_canary_proof(canary)->abandon_since_s, 0);
+		assert_int_equal(admission_canary_proof(canary)->since_s, 1772366415);
+	}
+}
+
+static void admission_canary__keeps_that_proof_while_the_hub_is_away(void **state)
+{
+	const struct hub away = {.failing = 503, .failing_path = "/" ADMISSION_OWN_FIELDS};
+
+	(void)state;
+	assert_true(ask(&away)->ready);
+	assert_int_equal(admission_canary_proof(canary)->abandon_since_s, 0);
+	ask(&(struct hub){0});
+	assert_int_equal(ask(&away)->abandon_since_s, 1772366440);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -227,6 +271,8 @@ int main(void)
 		TEST(admission_canary__takes_no_other_refusal_for_the_policys),
 		TEST(admission_canary__learns_nothing_from_a_hub_that_is_away),
 		TEST(admission_canary__asks_again_soon_until_there_is_proof),
+		TEST(admission_canary__proves_that_not_everybody_abandons),
+		TEST(admission_canary__keeps_that_proof_while_the_hub_is_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static struct json *rendered(const char *key, const char *message)
 								.action = "Issue",
 								.reason = "SecretConflict",
 								.message = message},
-					  "credbroker-1", NOON_US);
+					  "credbroker-system", "credbroker-1", NOON_US);
 
 	access_free(access);
 	return event;
@@ -121,6 +121,29 @@ static void event_render__gives_the_same_bytes_for_the_same_news(void **state)
 	assert_true(json_equal(one, other));
 }
 
+/* Its request cannot be found any more. */
+static void event_render__is_about_the_record_of_a_request_that_is_gone(void **state)
+{
+	struct access *access = access_new("request-1", "team-a/reader");
+	const struct access_news news = {access, "Warning", "Revoke", "RevocationPending", "away"};
+	cleanup_json struct json *event = NULL;
+
+	(void)state;
+	access->request_gone = true;
+	access->record_uid = memory_text("record-1");
+	event = event_render(&news, "credbroker-system", "credbroker-1", NOON_US);
+	access_free(access);
+	assert_string_equal(json_find_string(event, "metadata", "namespace"), "credbroker-system");
+	assert_string_equal(json_find_string(event, "metadata", "name"), "request-1.64bf535b0f240");
+	assert_string_equal(json_find_string(event, "regarding", "apiVersion"),
+			    "credbroker.dev/v1alpha1");
+	assert_string_equal(json_find_string(event, "regarding", "kind"), "IssuedCredential");
+	assert_string_equal(json_find_string(event, "regarding", "namespace"), "credbroker-system");
+	assert_string_equal(json_find_string(event, "regarding", "name"), "request-1");
+	assert_string_equal(json_find_string(event, "regarding", "uid"), "record-1");
+	assert_string_equal(json_find_string(event, "note"), "request team-a/reader: away");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +151,7 @@ int main(void)
 		cmocka_unit_test(event_render__has_a_legal_name_for_every_legal_name),
 		cmocka_unit_test(event_render__cuts_the_note_at_a_character),
 		cmocka_unit_test(event_render__gives_the_same_bytes_for_the_same_news),
+		cmocka_unit_test(event_render__is_about_the_record_of_a_request_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ HUB = {
         rule([""], ["namespaces"], ["get", "list", "watch"]),
         rule(["admissionregistration.k8s.io"],
              ["validatingadmissionpolicies", "validatingadmissionpolicybindings"], ["get"],
-             "credbroker-requests"),
+             "credbroker-requests", "credbroker-own-fields"),
         rule(["authorization.k8s.io"], ["subjectaccessreviews"], ["create"]),
         rule(["events.k8s.io"], ["events"], ["create"])],
     ("Role", OWN, "credbroker-ledger"): [

@@ -199,7 +199,7 @@ static void manifest_print_hub__gives_these_rights_and_no_others(void **state)
 		      "  namespaces get,list,watch \n"
 		      " admissionregistration.k8s.io "
 		      "validatingadmissionpolicies,validatingadmissionpolicybindings get "
-		      "credbroker-requests\n"
+		      "credbroker-requests,credbroker-own-fields\n"
 		      " authorization.k8s.io subjectaccessreviews create \n"
 		      " events.k8s.io events create \n"
 		      "ClusterRoleBinding /credbroker-hub: ClusterRole credbroker-hub "

@@ -16,6 +16,7 @@ enum kind {
 	KIND_MEMBER,
 	KIND_DESTINATION,
 	KIND_DELIVERY,
+	KIND_WAIT,
 };
 
 struct field {
@@ -62,6 +63,7 @@ static const struct field fields[] = {
 	FIELD(revoking, KIND_BOOL),
 	FIELD(undo_failed, KIND_BOOL),
 	FIELD(withdrawal_failed, KIND_BOOL),
+	FIELD(ending_failed, KIND_BOOL),
 	FIELD(ledger_stored, KIND_BOOL),
 	FIELD(ledger_saved, KIND_BOOL),
 	FIELD(intent_saved, KIND_BOOL),
@@ -81,6 +83,12 @@ static const struct field fields[] = {
 	FIELD(renew_at_ms, KIND_TIME),
 	FIELD(next_mint_at_ms, KIND_TIME),
 	FIELD(overlap_until_ms, KIND_TIME),
+	FIELD(wait, KIND_WAIT),
+	FIELD(wait_recorded, KIND_BOOL),
+	FIELD(tokens_dead, KIND_BOOL),
+	FIELD(forgotten, KIND_BOOL),
+	FIELD(abandoned, KIND_BOOL),
+	FIELD(wait_due_ms, KIND_TIME),
 	FIELD(retry_at_ms, KIND_TIME),
 };
 
@@ -101,6 +109,12 @@ static const char *const deliveries[] = {
 	[DELIVERY_FOREIGN] = "foreign",
 };
 
+static const char *const waits[] = {
+	[WAIT_NONE] = "none",
+	[WAIT_PENDING] = "pending",
+	[WAIT_UNCONFIRMED] = "unconfirmed",
+};
+
 struct words {
 	const char *const *items;
 	size_t count;
@@ -114,6 +128,8 @@ static struct words words_of(enum kind kind)
 		return (struct words){destinations, sizeof(destinations) / sizeof(destinations[0])};
 	if (kind == KIND_DELIVERY)
 		return (struct words){deliveries, sizeof(deliveries) / sizeof(deliveries[0])};
+	if (kind == KIND_WAIT)
+		return (struct words){waits, sizeof(waits) / sizeof(waits[0])};
 	return (struct words){0};
 }
 
@@ -134,6 +150,8 @@ static int64_t read_field(const struct access_facts *facts, const struct field *
 		return (int64_t)(*(const enum destination_state *)(const void *)place);
 	case KIND_DELIVERY:
 		return (int64_t)(*(const enum delivery_state *)(const void *)place);
+	case KIND_WAIT:
+		return (int64_t)(*(const enum wait_state *)(const void *)place);
 	}
 	return 0;
 }
@@ -160,6 +178,9 @@ static void write_field(struct access_facts *facts, const struct field *field, i
 		break;
 	case KIND_DELIVERY:
 		*(enum delivery_state *)(void *)place = (enum delivery_state)value;
+		break;
+	case KIND_WAIT:
+		*(enum wait_state *)(void *)place = (enum wait_state)value;
 		break;
 	}
 }
@@ -214,6 +235,8 @@ struct access_facts sample_facts_new(const char *changes)
 			.request_allowed = true,
 			.admission_proven = true,
 			.denial = "TemplateNotAllowed",
+			.hold_up = "MemberUnreachable",
+			.wait_recorded = true,
 			.profile_exists = true,
 			.member = MEMBER_READY,
 			.member_is_recorded_one = true,
@@ -267,6 +290,7 @@ static int64_t random_value(const struct field *field, uint32_t *random)
 	case KIND_MEMBER:
 	case KIND_DESTINATION:
 	case KIND_DELIVERY:
+	case KIND_WAIT:
 		break;
 	}
 	return (int64_t)draw(random, (uint32_t)words_of(field->kind).count);
@@ -279,6 +303,8 @@ static void drop_ledger(struct access_facts *facts)
 	facts->anchor_standing = facts->anchor_superseded = FACT_NONE;
 	facts->object_surplus = facts->object_changed = facts->object_suspect = FACT_NONE;
 	facts->record_outdated = facts->revoking = facts->identity_replaced = false;
+	facts->wait = WAIT_NONE;
+	facts->forgotten = false;
 	facts->secret_standing = facts->anchor_spent = facts->anchor_made = false;
 	facts->token_in_hand = facts->credential_delivered = facts->delivery_outdated = false;
 	facts->member_is_recorded_one = true;
@@ -302,6 +328,12 @@ static void make_consistent(struct access_facts *facts)
 		facts->ledger_absent = false;
 	if (facts->ledger_exists && facts->member != MEMBER_READY)
 		facts->member_is_recorded_one = false;
+	if (facts->member == MEMBER_CONNECTING)
+		facts->hold_up = NULL;
+	if (facts->wait != WAIT_NONE)
+		facts->revoking = true;
+	if (facts->wait == WAIT_UNCONFIRMED)
+		facts->tokens_dead = true;
 	if (facts->object_standing == FACT_NONE)
 		facts->standing_is_binding = false;
 	if (!facts->token_in_hand)

@@ -110,15 +110,16 @@ void stage_restart(struct stage *stage)
 
 void stage_prove_admission(struct stage *stage, bool proven)
 {
-	access_controller_admission_changed(stage->controller,
-					    &(struct admission_proof){.ready = proven});
+	access_controller_admission_changed(
+		stage->controller,
+		&(struct admission_proof){.ready = proven, .abandon_since_s = proven});
 	stage_settle(stage);
 }
 
 void stage_begin(struct stage *stage)
 {
-	access_controller_admission_changed(stage->controller,
-					    &(struct admission_proof){.ready = true});
+	access_controller_admission_changed(
+		stage->controller, &(struct admission_proof){.ready = true, .abandon_since_s = 1});
 	access_controller_begin(stage->controller);
 	stage_settle(stage);
 }
