@@ -244,6 +244,7 @@ static void build_controller(struct broker *broker)
 		.protected_count = options->protected_namespaces.count,
 		.member_check_interval_ms = options->member_check_interval_ms,
 		.deletion_deadline_s = options->deletion_deadline_s,
+		.renew_at_percent = options->renew_at_percent,
 	};
 	broker->controller = access_controller_new(&(struct access_controller_config){
 		.hub = {.start = start_hub, .context = broker},

@@ -6,6 +6,7 @@
 #include <base/error.h>
 #include <rbac/namespace_pattern.h>
 
+#include "core/renewal.h"
 #include "edge/http_listener.h"
 #include "edge/hub_id.h"
 
@@ -151,6 +152,18 @@ static bool take_deletion_deadline(struct options *options, const char *value, s
 	return take_time(value, &options->deletion_deadline_s, err);
 }
 
+static bool take_renew_at_percent(struct options *options, const char *value, struct error *err)
+{
+	size_t digits = strspn(value, "0123456789");
+	int64_t percent = digits == 2 && !value[2] ? (value[0] - '0') * 10 + value[1] - '0' : 0;
+
+	if (percent < RENEWAL_PERCENT_LEAST || percent > RENEWAL_PERCENT_MOST)
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is no number from %d to %d", value,
+				 RENEWAL_PERCENT_LEAST, RENEWAL_PERCENT_MOST);
+	options->renew_at_percent = percent;
+	return true;
+}
+
 static bool log_debug(struct options *options, const char *value, struct error *err)
 {
 	(void)value;
@@ -291,6 +304,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	{"deletion-deadline", "TIME",
 	 "how long the deletion of a request waits for a member that is away (default: 10m)",
 	 take_deletion_deadline},
+	{"renew-at-percent", "NUMBER",
+	 "when credentials are renewed, in percent of the lifetime that was granted, where no "
+	 "policy says it (default: 60)",
+	 take_renew_at_percent},
 	{"health-probe-bind-address", "ADDRESS",
 	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
 	 "0)",
@@ -366,6 +383,8 @@ const struct option_flag POLICY_TEST_FLAGS[] = {
 	 take_profile_namespace},
 	{"protect-namespace", "PATTERN", "as for the controller (repeatable)",
 	 append_protected_namespace},
+	{"renew-at-percent", "NUMBER", "as for the controller (default: 60)",
+	 take_renew_at_percent},
 	{0},
 };
 

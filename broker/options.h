@@ -29,6 +29,7 @@ struct options {
 	const char *metrics_address; /* the same */
 	int64_t member_check_interval_ms;
 	int64_t deletion_deadline_s;
+	int64_t renew_at_percent; /* 0: as usual */
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */

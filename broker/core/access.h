@@ -76,6 +76,7 @@ struct access {
 	int64_t asked_expiration_s;
 	int64_t asked_rotate_at_s;
 	int64_t told_skew_s;     /* of the member's clock, as of the last pass */
+	int64_t asked_renew_at_percent;
 	int64_t open_generation; /* an anchor made by this process that has no token yet; 0: none */
 	struct access_token token;
 

@@ -10,11 +10,19 @@
 struct ledger_anchor;
 
 enum {
+	RENEWAL_PERCENT_LEAST = 30, /* of the lifetime that was granted */
+	RENEWAL_PERCENT_DEFAULT = 60,
+	RENEWAL_PERCENT_MOST = 80,
 	RENEWAL_OVERLAP_MS =
 		120 * 1000, /* a delivered token lives on this long after its successor */
 };
 
-/* Seconds from issue to renewal: 60 % of the lifetime, moved by up to 10 % of it either way. The
+/* The percentage that counts: that of the policy comes before that of the operator; 0 is neither.
+ */
+int64_t renewal_percent(int64_t of_policy, int64_t of_operator);
+
+/* Seconds from issue to renewal: the percentage of the lifetime that is on record, else
+ * RENEWAL_PERCENT_DEFAULT, moved by up to 10 % of the lifetime either way. The
  * same request and generation give the same answer, so that a restart changes no plan. */
 int64_t renewal_delay_s(const char *request_uid, const struct ledger_anchor *anchor);
 

@@ -156,6 +156,8 @@ static void keep_token(struct access_steps *steps, struct access *access,
 	anchor->issued_at = claims->issued_at;
 	anchor->expires_at = claims->expires_at;
 	anchor->rotate_at = access->asked_rotate_at_s;
+	anchor->renew_at_percent = access->asked_renew_at_percent;
+	anchor->asked_s = access->asked_expiration_s;
 	access->ledger_saved = false;
 	access->token.secret = secret_move(token);
 	access->token.generation = anchor->generation;
@@ -275,6 +277,8 @@ void token_step_mint(struct access_steps *steps, struct access *access)
 	/* the request may be another when the answer comes */
 	request_terms(request, access->asked_terms);
 	access->asked_expiration_s = request->expiration_s;
+	access->asked_renew_at_percent = renewal_percent(access->permission.renew_at_percent,
+							 steps->settings->renew_at_percent);
 	access->asked_rotate_at_s = renewal_rotates_for(
 		request->rotate_at_s, ledger_anchor(ledger, access->delivery_generation),
 		clock_wall_s(steps->clock));

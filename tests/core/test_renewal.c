@@ -36,6 +36,42 @@ static void renewal_delay_s__is_between_half_and_seven_tenths_of_the_lifetime(vo
 	}
 }
 
+static void renewal_delay_s__follows_the_percentage_on_record(void **state)
+{
+	(void)state;
+	for (int64_t percent = RENEWAL_PERCENT_LEAST; percent <= RENEWAL_PERCENT_MOST; percent++) {
+		struct ledger_anchor anchor = {.expires_at = 10000, .renew_at_percent = percent};
+
+		for (anchor.generation = 1; anchor.generation < 100; anchor.generation++)
+			assert_in_range(renewal_delay_s("uid", &anchor), percent * 100 - 1000,
+					percent * 100 + 1000);
+	}
+}
+
+static void renewal_delay_s__believes_no_percentage_that_makes_no_sense(void **state)
+{
+	const int64_t senseless[] = {-60, 0, 29, 81, 100, INT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(senseless) / sizeof(senseless[0]); i++) {
+		const struct ledger_anchor anchor = {
+			.generation = 1,
+			.expires_at = 10000,
+			.renew_at_percent = senseless[i],
+		};
+
+		assert_int_equal(renewal_delay_s("uid", &anchor), delay("uid", 1, 0, 10000));
+	}
+}
+
+static void renewal_percent__takes_the_policy_before_the_operator(void **state)
+{
+	(void)state;
+	assert_int_equal(renewal_percent(40, 70), 40);
+	assert_int_equal(renewal_percent(0, 70), 70);
+	assert_int_equal(renewal_percent(0, 0), RENEWAL_PERCENT_DEFAULT);
+}
+
 static void renewal_delay_s__is_the_same_after_a_restart(void **state)
 {
 	(void)state;
@@ -95,6 +131,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(renewal_delay_s__is_between_half_and_seven_tenths_of_the_lifetime),
+		cmocka_unit_test(renewal_delay_s__follows_the_percentage_on_record),
+		cmocka_unit_test(renewal_delay_s__believes_no_percentage_that_makes_no_sense),
+		cmocka_unit_test(renewal_percent__takes_the_policy_before_the_operator),
 		cmocka_unit_test(renewal_delay_s__is_the_same_after_a_restart),
 		cmocka_unit_test(renewal_delay_s__counts_from_what_was_granted),
 		cmocka_unit_test(renewal_delay_s__spreads_requests_and_generations),

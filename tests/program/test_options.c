@@ -104,6 +104,18 @@ static const struct refusal refusals[] = {
 	 "such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval 10ms",
 	 "--member-check-interval: \"10ms\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 29",
+	 "--renew-at-percent: \"29\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 81",
+	 "--renew-at-percent: \"81\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 060",
+	 "--renew-at-percent: \"060\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 6",
+	 "--renew-at-percent: \"6\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent x0",
+	 "--renew-at-percent: \"x0\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 60s",
+	 "--renew-at-percent: \"60s\" is no number from 30 to 80"},
 	{CONTROLLER_FLAGS, "--debug=yes", "--debug takes no value"},
 	{CONTROLLER_FLAGS, "--debug yes", "unknown argument yes"},
 	{CONTROLLER_FLAGS, "--debug=", "--debug takes no value"},
@@ -173,7 +185,7 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	if (!parse(CONTROLLER_FLAGS,
 		   "--kubeconfig hub.yaml --service-account-directory /pod --namespace system "
 		   "--hub-id=hub-7 --identity-namespace ids --profile-namespace=fleet "
-		   "--allow-loopback-members --debug",
+		   "--allow-loopback-members --debug --renew-at-percent 30",
 		   &options, &err))
 		fail_msg("%s", err.text);
 	assert_string_equal(options.kubeconfig, "hub.yaml");
@@ -183,6 +195,7 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	assert_string_equal(options.identity_namespace, "ids");
 	assert_string_equal(options.profile_namespace, "fleet");
 	assert_true(options.allow_loopback_members && options.debug);
+	assert_int_equal(options.renew_at_percent, 30);
 }
 
 static void options_parse__reads_times_with_their_unit(void **state)
