@@ -318,6 +318,25 @@ static bool clock_condition(const struct access_report *report, struct text *mes
 	return true;
 }
 
+/* For information: there is one only where the member granted less than was asked for. */
+static void add_shortened(struct json *list, const struct access_report *report,
+			  const struct json *old)
+{
+	const struct ledger_anchor *token = delivered_token(report);
+	int64_t granted_s = token ? token->expires_at - token->issued_at : 0;
+	struct text message cleanup_text = text_with_max(ERROR_TEXT_MAX);
+	struct condition condition = {"LifetimeShortened", "True", "ShortenedByMember", NULL};
+
+	if (!token || token->asked_s <= granted_s)
+		return;
+	text_appendf(&message,
+		     "%lld seconds were asked for and the member granted %lld; it is renewed in "
+		     "time for that",
+		     (long long)token->asked_s, (long long)granted_s);
+	condition.message = text_chars(&message);
+	condition_append(list, &condition, report->request->generation, old, report->now_s);
+}
+
 static void add_conditions(struct json *status, const struct access_report *report)
 {
 	struct json *list = json_add_array(status, "conditions");
@@ -340,6 +359,7 @@ static void add_conditions(struct json *status, const struct access_report *repo
 	condition_append(list, &condition, generation, old, report->now_s);
 	if (clock_condition(report, &clock_message, &condition))
 		condition_append(list, &condition, generation, old, report->now_s);
+	add_shortened(list, report, old);
 }
 
 static void add_reference(struct json *object, const struct access *access)

@@ -15,6 +15,7 @@
 #include "core/ledger_steps.h"
 #include "core/member_steps.h"
 #include "core/redelivery_steps.h"
+#include "core/renewal.h"
 #include "core/request.h"
 #include "core/requester_steps.h"
 #include "core/restore_steps.h"
@@ -83,10 +84,15 @@ static uint32_t spread(const struct access *access, unsigned attempts)
 int64_t access_steps_retry_at_ms(const struct access_steps *steps, struct access *access,
 				 enum access_step step, const struct error *err)
 {
+	int64_t now_ms = clock_monotonic_ms(steps->clock);
 	unsigned attempts = access->attempts[step]++;
+	const struct backoff *pace = pace_of(err->kind);
+	int64_t delay_ms = backoff_delay_ms(pace, attempts, spread(access, attempts));
 
-	return clock_monotonic_ms(steps->clock) +
-	       backoff_delay_ms(pace_of(err->kind), attempts, spread(access, attempts));
+	if (!access->ending)
+		delay_ms =
+			renewal_hasten_ms(delay_ms, access->expires_at_ms - now_ms, pace->first_ms);
+	return now_ms + delay_ms;
 }
 
 void access_steps_fail(struct access_steps *steps, struct access *access, const char *reason,

@@ -26,6 +26,15 @@ int64_t renewal_percent(int64_t of_policy, int64_t of_operator);
  * same request and generation give the same answer, so that a restart changes no plan. */
 int64_t renewal_delay_s(const char *request_uid, const struct ledger_anchor *anchor);
 
+/* How long one waits that is due when the process starts, and whose token expires in LEFT_MS: up to
+ * a quarter of that, because many may have become due while nobody was there. */
+int64_t renewal_overdue_ms(const char *request_uid, const struct ledger_anchor *anchor,
+			   int64_t left_ms);
+
+/* DELAY_MS, or less, so that several more tries fit into LEFT_MS, when the delivered token expires
+ * (0 or less: it is too late), but not less than LEAST_MS. */
+int64_t renewal_hasten_ms(int64_t delay_ms, int64_t left_ms, int64_t least_ms);
+
 /* The rotation, as a time in seconds, that a token minted at NOW_S carries out for good when
  * ROTATE_AT_S is asked for (0: none) and PREVIOUS is the anchor before (NULL: none): the latest
  * that is due. */
