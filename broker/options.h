@@ -28,6 +28,7 @@ struct options {
 	const char *health_address;  /* NULL: nobody listens */
 	const char *metrics_address; /* the same */
 	int64_t member_check_interval_ms;
+	int64_t credential_check_interval_ms; /* 0: never */
 	int64_t deletion_deadline_s;
 	int64_t renew_at_percent; /* 0: as usual */
 	bool allow_loopback_members;

@@ -60,6 +60,11 @@ static const struct sentence sentences[] = {
 	{"MemberUnreachable", "the member does not answer", false},
 	{"MemberChanged", "another cluster answers under this member access: nothing is done there",
 	 true},
+	{"CredentialVoid",
+	 "the credential does not work any more, though its time has not come: another one "
+	 "follows, "
+	 "not more than one a minute",
+	 false},
 	{"ServiceAccountReplaced",
 	 "the ServiceAccount on the member was replaced by one that is not ours: it stays "
 	 "untouched, and the tokens of ours ended with it",
@@ -134,6 +139,10 @@ static void describe(const struct access_report *report, struct text *message)
 	if (report->member->detail && !failure->reason &&
 	    strncmp(report->plan->reason, "Member", strlen("Member")) == 0)
 		text_appendf(message, ": %s", report->member->detail);
+	if (text_same(report->plan->reason, "CredentialVoid") && report->access->check.replaced > 1)
+		text_appendf(message,
+			     "; so it was with the last %u of them, and the wait gets longer",
+			     report->access->check.replaced);
 }
 
 static const struct ledger_object *replaced_object(const struct access_report *report,

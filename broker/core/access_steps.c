@@ -8,6 +8,7 @@
 
 #include "core/access.h"
 #include "core/backoff.h"
+#include "core/check_steps.h"
 #include "core/delivery_steps.h"
 #include "core/denial_steps.h"
 #include "core/hub_state.h"
@@ -129,6 +130,7 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_PROVE] = token_step_prove,
 	[ACCESS_DELIVER] = delivery_step_write,
 	[ACCESS_REDELIVER] = redelivery_step_write,
+	[ACCESS_CHECK_CREDENTIAL] = check_step_begin,
 	[ACCESS_DELETE_ANCHOR] = token_step_delete_anchor,
 	[ACCESS_CONFIRM_GONE] = hub_step_confirm_gone,
 	[ACCESS_CONFIRM_DENIAL] = denial_step_confirm,
@@ -142,10 +144,15 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 bool access_steps_call_a_member(enum access_step which)
 {
 	static const bool table[ACCESS_STEP_COUNT] = {
-		[ACCESS_CREATE_OBJECT] = true,  [ACCESS_APPLY_OBJECT] = true,
-		[ACCESS_RESTORE_OBJECT] = true, [ACCESS_DELETE_OBJECT] = true,
-		[ACCESS_CREATE_ANCHOR] = true,  [ACCESS_DELETE_ANCHOR] = true,
-		[ACCESS_MINT] = true,           [ACCESS_PROVE] = true,
+		[ACCESS_CREATE_OBJECT] = true,
+		[ACCESS_APPLY_OBJECT] = true,
+		[ACCESS_RESTORE_OBJECT] = true,
+		[ACCESS_DELETE_OBJECT] = true,
+		[ACCESS_CREATE_ANCHOR] = true,
+		[ACCESS_DELETE_ANCHOR] = true,
+		[ACCESS_MINT] = true,
+		[ACCESS_PROVE] = true,
+		[ACCESS_CHECK_CREDENTIAL] = true,
 	};
 
 	return table[which];

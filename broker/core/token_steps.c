@@ -289,16 +289,6 @@ void token_step_mint(struct access_steps *steps, struct access *access)
 		mint_answered);
 }
 
-/* Nobody ever got it: its anchor need not outlive the next one. */
-static bool is_our_identity(const struct access *access, const struct json *review)
-{
-	const struct json *user = json_find(review, "status", "userInfo");
-	cleanup_free char *username = member_username(access->ledger);
-
-	return text_same(json_find_string(user, "username"), username) &&
-	       text_same(json_find_string(user, "uid"), access->ledger->objects[0].uid);
-}
-
 static void explain_refusal(const struct access_steps *steps, const struct access *access,
 			    struct error *err)
 {
@@ -328,7 +318,7 @@ static void proof_answered(struct access_steps *steps, struct access *access,
 				  &err);
 		return;
 	}
-	if (!is_our_identity(access, reply->object)) {
+	if (!member_review_is_of_identity(access->ledger, reply->object)) {
 		access_drop_token(access);
 		error_set(&err, ERROR_DENIED, "the member takes the token for another identity");
 		access_steps_fail(steps, access, "TokenRefused", &err);

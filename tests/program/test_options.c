@@ -93,6 +93,10 @@ static const struct refusal refusals[] = {
 	 "--member-check-interval: \"10\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--deletion-deadline 0s",
 	 "--deletion-deadline: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--credential-check-interval 0s",
+	 "--credential-check-interval: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--credential-check-interval ''",
+	 "--credential-check-interval: \"\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval m",
 	 "--member-check-interval: \"m\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval 0s",
@@ -219,6 +223,20 @@ static void options_parse__reads_times_with_their_unit(void **state)
 	}
 }
 
+static void options_parse__takes_no_checks_of_credentials(void **state)
+{
+	struct options options;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(parse(CONTROLLER_FLAGS, "--credential-check-interval 2s", &options, &err));
+	assert_int_equal(options.credential_check_interval_ms, 2000);
+	assert_true(parse(CONTROLLER_FLAGS,
+			  "--credential-check-interval 2s --credential-check-interval 0", &options,
+			  &err));
+	assert_int_equal(options.credential_check_interval_ms, 0);
+}
+
 static void options_parse__takes_repeatable_flags_in_order(void **state)
 {
 	struct options options;
@@ -339,6 +357,7 @@ int main(void)
 		cmocka_unit_test(options_parse__cuts_what_it_repeats),
 		cmocka_unit_test(options_parse__takes_every_flag_of_the_controller),
 		cmocka_unit_test(options_parse__reads_times_with_their_unit),
+		cmocka_unit_test(options_parse__takes_no_checks_of_credentials),
 		cmocka_unit_test(options_parse__takes_repeatable_flags_in_order),
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),
 		cmocka_unit_test(options_parse__leaves_alone_what_is_not_given),
