@@ -298,7 +298,9 @@ static void build_controller(struct broker *broker)
 		.protected_patterns = options->protected_namespaces.items,
 		.protected_count = options->protected_namespaces.count,
 		.member_check_interval_ms = options->member_check_interval_ms,
+		.credential_check_interval_ms = options->credential_check_interval_ms,
 		.deletion_deadline_s = options->deletion_deadline_s,
+		.renew_at_percent = options->renew_at_percent,
 	};
 	broker->controller = access_controller_new(&(struct access_controller_config){
 		.hub = {.start = start_hub, .context = broker},

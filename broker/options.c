@@ -6,6 +6,7 @@
 #include <base/error.h>
 #include <rbac/namespace_pattern.h>
 
+#include "core/renewal.h"
 #include "edge/http_listener.h"
 #include "edge/hub_id.h"
 #include "option_time.h"
@@ -130,6 +131,14 @@ static bool take_member_check_interval(struct options *options, const char *valu
 	return take_time_ms(&options->member_check_interval_ms, value, err);
 }
 
+static bool take_credential_check_interval(struct options *options, const char *value,
+					   struct error *err)
+{
+	options->credential_check_interval_ms = 0;
+	return strcmp(value, "0") == 0 ||
+	       take_time_ms(&options->credential_check_interval_ms, value, err);
+}
+
 static bool take_deletion_deadline(struct options *options, const char *value, struct error *err)
 {
 	return option_time_take(value, &options->deletion_deadline_s, err);
@@ -169,6 +178,18 @@ static bool take_member_credential_lifetime(struct options *options, const char 
 	if (seconds > 0 && seconds < SHORTEST_S)
 		return error_set(err, ERROR_INVALID, "\"%.80s\" is less than 10m", value);
 	options->member_credential_lifetime_s = seconds;
+	return true;
+}
+
+static bool take_renew_at_percent(struct options *options, const char *value, struct error *err)
+{
+	size_t digits = strspn(value, "0123456789");
+	int64_t percent = digits == 2 && !value[2] ? (value[0] - '0') * 10 + value[1] - '0' : 0;
+
+	if (percent < RENEWAL_PERCENT_LEAST || percent > RENEWAL_PERCENT_MOST)
+		return error_set(err, ERROR_INVALID, "\"%.80s\" is no number from %d to %d", value,
+				 RENEWAL_PERCENT_LEAST, RENEWAL_PERCENT_MOST);
+	options->renew_at_percent = percent;
 	return true;
 }
 
@@ -308,6 +329,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	{"member-check-interval", "TIME",
 	 "how often hand edits on a member are looked for (default: 10m)",
 	 take_member_check_interval},
+	{"credential-check-interval", "TIME",
+	 "how often a member is asked whether it still takes a delivered credential; 0: never "
+	 "(default: 10m)",
+	 take_credential_check_interval},
 	{"deletion-deadline", "TIME",
 	 "how long the deletion of a request waits for a member that is away (default: 10m)",
 	 take_deletion_deadline},
@@ -324,6 +349,10 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	 "for how long the broker's own credential on a member is asked for; 0: it makes none "
 	 "(default: 24h)",
 	 take_member_credential_lifetime},
+	{"renew-at-percent", "NUMBER",
+	 "when credentials are renewed, in percent of the lifetime that was granted, where no "
+	 "policy says it (default: 60)",
+	 take_renew_at_percent},
 	{"health-probe-bind-address", "ADDRESS",
 	 "where /livez and /readyz are served over plain HTTP, such as :8081; 0: nowhere (default: "
 	 "0)",
@@ -399,6 +428,8 @@ const struct option_flag POLICY_TEST_FLAGS[] = {
 	 take_profile_namespace},
 	{"protect-namespace", "PATTERN", "as for the controller (repeatable)",
 	 append_protected_namespace},
+	{"renew-at-percent", "NUMBER", "as for the controller (default: 60)",
+	 take_renew_at_percent},
 	{0},
 };
 

@@ -198,6 +198,7 @@ static bool explain_all(struct policy_test *test, struct error *err)
 		.profile_namespace = options->profile_namespace,
 		.protected_patterns = options->protected_namespaces.items,
 		.protected_count = options->protected_namespaces.count,
+		.renew_at_percent = options->renew_at_percent,
 	};
 	for (size_t i = 0; i < json_size(test->requests); i++)
 		if (!explain(test, json_item(test->requests, i), err))

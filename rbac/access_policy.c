@@ -196,11 +196,13 @@ bool access_policies_decide(const struct access_policy *const *policies, size_t 
 	}
 	*ret_decision = (struct policy_decision){0};
 	ret_decision->existing_identity = leader.verdict.existing_identity;
-	if (leader.verdict.allowed)
-		ret_decision->policy = leader.policy->name;
-	else
+	if (!leader.verdict.allowed) {
 		tell(&leader, question, ret_decision);
-	return leader.verdict.allowed;
+		return false;
+	}
+	ret_decision->policy = leader.policy->name;
+	ret_decision->renew_at_percent = leader.policy->allowance.renew_at_percent;
+	return true;
 }
 
 bool access_policies_are_for(const struct access_policy *const *policies, size_t count,

@@ -12,6 +12,7 @@
 #include "rbac/policy_json.h"
 
 enum { LIFETIME_LEAST_S = 600, LIFETIME_USUAL_S = 3600, LIFETIME_MOST_S = 24 * 3600 };
+enum { RENEW_LEAST_PERCENT = 30, RENEW_MOST_PERCENT = 80 };
 
 static bool read_parameter(const struct json *item, void *place, struct error *err)
 {
@@ -181,10 +182,22 @@ static bool read_seconds(const struct json *lifetime, const char *field, int64_t
 	return true;
 }
 
+static bool read_percent(const struct json *lifetime, int64_t *ret_percent, struct error *err)
+{
+	const struct json *value = json_find(lifetime, "renewAtPercent");
+
+	if (!value || (json_integer(value, ret_percent) && *ret_percent >= RENEW_LEAST_PERCENT &&
+		       *ret_percent <= RENEW_MOST_PERCENT))
+		return true;
+	return error_set(err, ERROR_INVALID,
+			 "lifetime.renewAtPercent must be a number of percent from %d to %d",
+			 RENEW_LEAST_PERCENT, RENEW_MOST_PERCENT);
+}
+
 static bool read_lifetime(const struct json *allow, struct policy_allowance *allowance,
 			  struct error *err)
 {
-	static const char *const fields[] = {"minSeconds", "maxSeconds", NULL};
+	static const char *const fields[] = {"minSeconds", "maxSeconds", "renewAtPercent", NULL};
 	const struct json *lifetime = json_find(allow, "lifetime");
 
 	allowance->lifetime_min_s = LIFETIME_LEAST_S;
@@ -194,7 +207,8 @@ static bool read_lifetime(const struct json *allow, struct policy_allowance *all
 	if (!fields_are_known(lifetime, fields, err))
 		return error_wrap(err, "lifetime");
 	if (!read_seconds(lifetime, "minSeconds", &allowance->lifetime_min_s, err) ||
-	    !read_seconds(lifetime, "maxSeconds", &allowance->lifetime_max_s, err))
+	    !read_seconds(lifetime, "maxSeconds", &allowance->lifetime_max_s, err) ||
+	    !read_percent(lifetime, &allowance->renew_at_percent, err))
 		return false;
 	return allowance->lifetime_min_s <= allowance->lifetime_max_s ||
 	       error_set(err, ERROR_INVALID,

@@ -49,6 +49,7 @@ struct policy_allowance {
 	struct name_set audiences;
 	int64_t lifetime_min_s;
 	int64_t lifetime_max_s;
+	int64_t renew_at_percent; /* of the lifetime that was granted; 0: not said */
 	struct name_set formats;
 	struct name_set destinations; /* none: the namespace of the request */
 };

@@ -60,6 +60,7 @@ void access_start_over(struct access *access)
 	access->delivery = DELIVERY_UNKNOWN;
 	access->delivery_generation = 0;
 	access->renew_at_ms = 0;
+	access->check = (struct credential_check){0};
 	access->expires_at_ms = 0;
 	access->overlap_until_ms = 0;
 	access->lost_anchors = 0;

@@ -16,6 +16,7 @@
 #include "core/access_failure.h"
 #include "core/access_plan.h"
 #include "core/access_token.h"
+#include "core/credential_check.h"
 #include "core/permission.h"
 #include "core/step_line.h"
 
@@ -77,9 +78,11 @@ struct access {
 	char asked_cluster[DIGEST_SHORT_SIZE]; /* of cluster_facts, as the last write had it */
 	int64_t asked_expiration_s;
 	int64_t asked_rotate_at_s;
-	int64_t told_skew_s;     /* of the member's clock, as of the last pass */
+	int64_t told_skew_s; /* of the member's clock, as of the last pass */
+	int64_t asked_renew_at_percent;
 	int64_t open_generation; /* an anchor made by this process that has no token yet; 0: none */
 	struct access_token token;
+	struct credential_check check;
 
 	struct access_failure failure;
 	unsigned attempts[ACCESS_STEP_COUNT]; /* failures of each step since it last succeeded */

@@ -88,6 +88,9 @@ struct access_facts {
 	bool credential_delivered;   /* the Secret holds a token that is on record */
 	bool credential_is_as_asked; /* made by the spec as it is now */
 	bool delivery_outdated;      /* the member's address or CA is another than in the Secret */
+	bool credential_void;        /* it was ended or edited before its time */
+	bool check_was_idle;         /* the member was asked about it just now: nothing new */
+	int64_t check_at_ms;         /* monotonic; when the member is asked about it; 0: never */
 	int64_t renew_at_ms;         /* monotonic; of the delivered one */
 	int64_t expires_at_ms;       /* monotonic; of the delivered one; 0: there is none */
 	int64_t next_mint_at_ms;     /* monotonic; not before */

@@ -93,8 +93,9 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 
 static bool passes_soon(const char *reason)
 {
-	static const char *const reasons[] = {"Issued",   "Pending", "Retrying", "MemberConnecting",
-					      "Revoking", "Revoked", "Suspended"};
+	static const char *const reasons[] = {"Issued",           "Pending",       "Retrying",
+					      "MemberConnecting", "Revoking",      "Revoked",
+					      "Suspended",        "CredentialVoid"};
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (text_same(reason, reasons[i]))

@@ -191,6 +191,7 @@ void access_pass_run(struct access_pass *pass, struct access *access)
 		access_drop_token(access); /* it could not be delivered for too long */
 	facts = access_view_facts(&view);
 	plan = access_plan_next(&facts);
+	access->check.idle = false;
 	access->ending = access_ending_is_near(&facts);
 	access->rests = plan.step == ACCESS_REPORT && strcmp(plan.reason, "Issued") == 0;
 	if (plan.step == ACCESS_FORGET) {
@@ -198,7 +199,10 @@ void access_pass_run(struct access_pass *pass, struct access *access)
 		access_index_forget(pass->index, access);
 	} else if (plan.step == ACCESS_REPORT || plan.step == ACCESS_ACKNOWLEDGE) {
 		report(pass, access, &view, &facts, &plan);
-	} else {
+	} else if (plan.step != ACCESS_CHECK_CREDENTIAL ||
+		   !credential_check_gives_way(access, pass->index, pass->lines,
+					       pass->steps->settings->credential_check_interval_ms,
+					       facts.now_ms)) {
 		start(pass, access, &plan);
 	}
 }

@@ -170,9 +170,27 @@ static bool replaced_identity_stops_the_work(const struct access_facts *f, struc
 	       access_plan_decide(p, ACCESS_REPORT, "ServiceAccountReplaced");
 }
 
+static bool is_at_rest(const struct access_facts *f)
+{
+	return good_credential_is_kept(f) && f->delivery == DELIVERY_OURS && f->ledger_saved &&
+	       f->intent_saved && !f->record_outdated && f->object_missing == FACT_NONE &&
+	       f->object_surplus == FACT_NONE && f->object_changed == FACT_NONE &&
+	       f->anchor_superseded == FACT_NONE && f->finalizer_present && !f->delivery_outdated;
+}
+
+/* Its token may have ended before its time. Only where nothing else is to be done. */
+static bool delivered_credential_is_checked(const struct access_facts *f, struct access_plan *p)
+{
+	return f->check_at_ms > 0 && f->check_at_ms <= f->now_ms && is_at_rest(f) &&
+	       access_plan_decide(p, ACCESS_CHECK_CREDENTIAL, "CheckingCredential");
+}
+
+/* Not only because a credential was checked: nothing is written then. */
 static bool unknown_destination_is_checked(const struct access_facts *f, struct access_plan *p)
 {
-	return f->destination == DESTINATION_UNKNOWN &&
+	bool idle = f->check_was_idle && is_at_rest(f);
+
+	return f->destination == DESTINATION_UNKNOWN && !idle &&
 	       access_plan_decide(p, ACCESS_CHECK_DESTINATION, "CheckingDestination");
 }
 
@@ -298,7 +316,7 @@ static bool next_mint_waits_for_its_time(const struct access_facts *f, struct ac
 {
 	if (good_credential_is_kept(f) || f->next_mint_at_ms <= f->now_ms)
 		return false;
-	access_plan_decide(p, ACCESS_REPORT, "Retrying");
+	access_plan_decide(p, ACCESS_REPORT, f->credential_void ? "CredentialVoid" : "Retrying");
 	p->recheck_at_ms = f->next_mint_at_ms;
 	return true;
 }
@@ -360,6 +378,7 @@ static policy *const policies[] = {
 	exchanged_member_stops_the_work,
 	suspect_object_is_restored,
 	replaced_identity_stops_the_work,
+	delivered_credential_is_checked,
 	unknown_destination_is_checked,
 	closed_destination_stops_the_work,
 	unread_delivery_is_read,
@@ -397,6 +416,8 @@ struct access_plan access_plan_next(const struct access_facts *facts)
 	plan.recheck_at_ms = facts->renew_at_ms;
 	if (facts->overlap_until_ms > facts->now_ms && facts->overlap_until_ms < plan.recheck_at_ms)
 		plan.recheck_at_ms = facts->overlap_until_ms;
+	if (facts->check_at_ms > facts->now_ms && facts->check_at_ms < plan.recheck_at_ms)
+		plan.recheck_at_ms = facts->check_at_ms;
 	return plan;
 }
 
@@ -423,6 +444,7 @@ const char *access_step_name(enum access_step step)
 		[ACCESS_PROVE] = "prove",
 		[ACCESS_DELIVER] = "deliver",
 		[ACCESS_REDELIVER] = "redeliver",
+		[ACCESS_CHECK_CREDENTIAL] = "check credential",
 		[ACCESS_DELETE_ANCHOR] = "delete anchor",
 		[ACCESS_CONFIRM_GONE] = "confirm gone",
 		[ACCESS_CONFIRM_DENIAL] = "confirm denial",

@@ -28,14 +28,15 @@ void access_schedule_resume(struct access *access, const struct member_facts *me
 {
 	const struct ledger_anchor *token = delivered(access);
 	int64_t member_ms = member->clock_known ? now_ms + member->clock_offset_ms : wall_ms;
-	int64_t due_ms;
+	int64_t due_ms, end_ms;
 
 	if (!token || access->renew_at_ms > 0 || member->state != MEMBER_READY)
 		return;
 	due_ms = left_ms(token->issued_at, renewal_delay_s(access->uid, token), member_ms);
-	access->renew_at_ms = now_ms + (due_ms > 0 ? due_ms : 0);
-	access->expires_at_ms =
-		now_ms + left_ms(token->issued_at, token->expires_at - token->issued_at, member_ms);
+	end_ms = left_ms(token->issued_at, token->expires_at - token->issued_at, member_ms);
+	access->renew_at_ms =
+		now_ms + (due_ms > 0 ? due_ms : renewal_overdue_ms(access->uid, token, end_ms));
+	access->expires_at_ms = now_ms + end_ms;
 }
 
 int64_t access_schedule_expiry_ms(const struct access *access, int64_t now_ms, int64_t wall_ms)

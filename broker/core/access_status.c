@@ -63,6 +63,11 @@ static const struct sentence sentences[] = {
 	{"MemberUnreachable", "the member does not answer", false},
 	{"MemberChanged", "another cluster answers under this member access: nothing is done there",
 	 true},
+	{"CredentialVoid",
+	 "the credential does not work any more, though its time has not come: another one "
+	 "follows, "
+	 "not more than one a minute",
+	 false},
 	{"ServiceAccountReplaced",
 	 "the ServiceAccount on the member was replaced by one that is not ours: it stays "
 	 "untouched, and the tokens of ours ended with it",
@@ -142,6 +147,10 @@ static void describe(const struct access_report *report, struct text *message)
 	if (report->member->detail && !failure->reason &&
 	    strncmp(report->plan->reason, "Member", strlen("Member")) == 0)
 		text_appendf(message, ": %s", report->member->detail);
+	if (text_same(report->plan->reason, "CredentialVoid") && report->access->check.replaced > 1)
+		text_appendf(message,
+			     "; so it was with the last %u of them, and the wait gets longer",
+			     report->access->check.replaced);
 }
 
 static const struct ledger_object *replaced_object(const struct access_report *report,
@@ -326,6 +335,25 @@ static bool clock_condition(const struct access_report *report, struct text *mes
 	return true;
 }
 
+/* For information: there is one only where the member granted less than was asked for. */
+static void add_shortened(struct json *list, const struct access_report *report,
+			  const struct json *old)
+{
+	const struct ledger_anchor *token = delivered_token(report);
+	int64_t granted_s = token ? token->expires_at - token->issued_at : 0;
+	struct text message cleanup_text = text_with_max(ERROR_TEXT_MAX);
+	struct condition condition = {"LifetimeShortened", "True", "ShortenedByMember", NULL};
+
+	if (!token || token->asked_s <= granted_s)
+		return;
+	text_appendf(&message,
+		     "%lld seconds were asked for and the member granted %lld; it is renewed in "
+		     "time for that",
+		     (long long)token->asked_s, (long long)granted_s);
+	condition.message = text_chars(&message);
+	condition_append(list, &condition, report->request->generation, old, report->now_s);
+}
+
 static void add_conditions(struct json *status, const struct access_report *report)
 {
 	struct json *list = json_add_array(status, "conditions");
@@ -348,6 +376,7 @@ static void add_conditions(struct json *status, const struct access_report *repo
 	condition_append(list, &condition, generation, old, report->now_s);
 	if (clock_condition(report, &clock_message, &condition))
 		condition_append(list, &condition, generation, old, report->now_s);
+	add_shortened(list, report, old);
 }
 
 static void add_reference(struct json *object, const struct access *access)

@@ -8,6 +8,7 @@
 
 #include "core/access.h"
 #include "core/backoff.h"
+#include "core/check_steps.h"
 #include "core/delivery_steps.h"
 #include "core/denial_steps.h"
 #include "core/hub_state.h"
@@ -15,6 +16,7 @@
 #include "core/ledger_steps.h"
 #include "core/member_steps.h"
 #include "core/redelivery_steps.h"
+#include "core/renewal.h"
 #include "core/request.h"
 #include "core/requester_steps.h"
 #include "core/restore_steps.h"
@@ -83,10 +85,15 @@ static uint32_t spread(const struct access *access, unsigned attempts)
 int64_t access_steps_retry_at_ms(const struct access_steps *steps, struct access *access,
 				 enum access_step step, const struct error *err)
 {
+	int64_t now_ms = clock_monotonic_ms(steps->clock);
 	unsigned attempts = access->attempts[step]++;
+	const struct backoff *pace = pace_of(err->kind);
+	int64_t delay_ms = backoff_delay_ms(pace, attempts, spread(access, attempts));
 
-	return clock_monotonic_ms(steps->clock) +
-	       backoff_delay_ms(pace_of(err->kind), attempts, spread(access, attempts));
+	if (!access->ending)
+		delay_ms =
+			renewal_hasten_ms(delay_ms, access->expires_at_ms - now_ms, pace->first_ms);
+	return now_ms + delay_ms;
 }
 
 void access_steps_fail(struct access_steps *steps, struct access *access, const char *reason,
@@ -123,6 +130,7 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 	[ACCESS_PROVE] = token_step_prove,
 	[ACCESS_DELIVER] = delivery_step_write,
 	[ACCESS_REDELIVER] = redelivery_step_write,
+	[ACCESS_CHECK_CREDENTIAL] = check_step_begin,
 	[ACCESS_DELETE_ANCHOR] = token_step_delete_anchor,
 	[ACCESS_CONFIRM_GONE] = hub_step_confirm_gone,
 	[ACCESS_CONFIRM_DENIAL] = denial_step_confirm,
@@ -137,10 +145,15 @@ static step *const step_table[ACCESS_STEP_COUNT] = {
 bool access_steps_call_a_member(enum access_step which)
 {
 	static const bool table[ACCESS_STEP_COUNT] = {
-		[ACCESS_CREATE_OBJECT] = true,  [ACCESS_APPLY_OBJECT] = true,
-		[ACCESS_RESTORE_OBJECT] = true, [ACCESS_DELETE_OBJECT] = true,
-		[ACCESS_CREATE_ANCHOR] = true,  [ACCESS_DELETE_ANCHOR] = true,
-		[ACCESS_MINT] = true,           [ACCESS_PROVE] = true,
+		[ACCESS_CREATE_OBJECT] = true,
+		[ACCESS_APPLY_OBJECT] = true,
+		[ACCESS_RESTORE_OBJECT] = true,
+		[ACCESS_DELETE_OBJECT] = true,
+		[ACCESS_CREATE_ANCHOR] = true,
+		[ACCESS_DELETE_ANCHOR] = true,
+		[ACCESS_MINT] = true,
+		[ACCESS_PROVE] = true,
+		[ACCESS_CHECK_CREDENTIAL] = true,
 	};
 
 	return table[which];

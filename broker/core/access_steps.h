@@ -34,6 +34,8 @@ struct access_settings {
 	size_t protected_count;
 	int64_t deletion_deadline_s;      /* how long a deletion waits for a member that is away */
 	int64_t member_check_interval_ms; /* 0: members are not looked at */
+	int64_t credential_check_interval_ms; /* 0: members are not asked about credentials */
+	int64_t renew_at_percent; /* of the lifetime, where no policy says it; 0: as usual */
 };
 
 struct access_steps {

@@ -226,9 +226,12 @@ static void view_credential(const struct access_view *view, struct access_facts 
 
 		request_terms(view->request, terms);
 		facts->credential_is_as_asked = text_same(terms, delivered->terms);
+		facts->credential_void = !delivered->terms;
 	}
 	facts->delivery_outdated = facts->credential_delivered && view->cluster_digest &&
 				   !text_same(ledger->secret.cluster, view->cluster_digest);
+	facts->check_was_idle = access->check.idle;
+	facts->check_at_ms = access->check.at_ms;
 	facts->renew_at_ms = access->renew_at_ms;
 	facts->expires_at_ms = facts->credential_delivered ? view->expires_at_ms : 0;
 	if (facts->credential_delivered && view->request)

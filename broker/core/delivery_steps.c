@@ -119,14 +119,17 @@ void delivery_steps_note_cluster(struct access *access)
 	access->ledger_saved = false;
 }
 
-/* After a restart nobody knows how long ago the token was delivered. */
+/* After a restart nobody knows how long ago the token was delivered, or checked. */
 static void resume_overlap(const struct access_steps *steps, struct access *access)
 {
 	const struct ledger_anchor *anchor =
 		ledger_anchor(access->ledger, access->delivery_generation);
+	int64_t now_ms = clock_monotonic_ms(steps->clock);
 
-	if (anchor && anchor->jti && access->renew_at_ms == 0)
-		access->overlap_until_ms = clock_monotonic_ms(steps->clock) + RENEWAL_OVERLAP_MS;
+	if (!anchor || !anchor->jti || access->renew_at_ms > 0)
+		return;
+	access->overlap_until_ms = now_ms + RENEWAL_OVERLAP_MS;
+	credential_check_spread(access, steps->settings->credential_check_interval_ms, now_ms);
 }
 
 void delivery_steps_note_missing(struct access *access)
@@ -180,12 +183,14 @@ void delivery_step_read(struct access_steps *steps, struct access *access)
 			    delivery_answered);
 }
 
-static void token_delivered(struct access *access)
+static void token_delivered(const struct access_steps *steps, struct access *access)
 {
 	access->renew_at_ms = access->token.renew_at_ms;
 	access->expires_at_ms = access->token.expires_at_ms;
 	secret_done(&access->token.secret);
 	access->token = (struct access_token){0};
+	credential_check_rest(access, steps->settings->credential_check_interval_ms,
+			      clock_monotonic_ms(steps->clock));
 }
 
 static void delivery_written(struct access_steps *steps, struct access *access,
@@ -212,7 +217,7 @@ static void delivery_written(struct access_steps *steps, struct access *access,
 	delivery_steps_note_cluster(access);
 	if (existed)
 		access->overlap_until_ms = clock_monotonic_ms(steps->clock) + RENEWAL_OVERLAP_MS;
-	token_delivered(access);
+	token_delivered(steps, access);
 	access_steps_succeed(steps, access);
 }
 

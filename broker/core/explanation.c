@@ -16,6 +16,7 @@
 #include "core/ledger.h"
 #include "core/member_objects.h"
 #include "core/permission.h"
+#include "core/renewal.h"
 #include "core/request.h"
 #include "core/rights.h"
 #include "core/store.h"
@@ -165,6 +166,9 @@ static void add_objects(struct case_at_hand *this)
 	for (size_t i = 0; i < ledger->object_count; i++)
 		json_append(objects, member_object_render(ledger, i, this->rights));
 	json_append(objects, member_anchor_render(ledger, ledger->generation));
+	json_add_integer(this->report, "renewAtPercent",
+			 renewal_percent(this->permission.renew_at_percent,
+					 this->basis->settings->renew_at_percent));
 	ledger->objects[0].uid = memory_text("<the UID of the ServiceAccount>");
 	json_add(this->report, "tokenRequest",
 		 member_token_request_render(ledger, this->request, ledger->generation,

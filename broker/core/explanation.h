@@ -30,7 +30,7 @@ struct explanation_basis {
  *
  *	{"request", "clusterProfile", "requester", "allowed", "policy", "reason", "message",
  *	 "policies": [{"name", "allowed", "agrees", "refuses", "reason", "message"}],
- *	 "objects": [...], "tokenRequest": {...}, "notes": ["..."]}
+ *	 "objects": [...], "tokenRequest": {...}, "renewAtPercent", "notes": ["..."]}
  *
  * "allowed" means that the request would be served, as far as can be told from the hub; else
  *"reason" and "message" are those of its condition. NULL (ERROR_INVALID) without namespace or name.

@@ -97,6 +97,19 @@ static void append_token(struct text *text, const struct json *token_request)
 	text_done(&seconds);
 }
 
+static void append_renewal(struct text *text, const struct json *report)
+{
+	struct text percent = text_with_max(24);
+	int64_t number = 0;
+
+	if (json_integer(json_find(report, "renewAtPercent"), &number)) {
+		text_appendf(&percent, "%lld", (long long)number);
+		LINE(text, "  renewed at ", text_chars(&percent),
+		     " % of the lifetime that is granted, give or take 10");
+	}
+	text_done(&percent);
+}
+
 static void append_objects(struct text *text, const struct json *objects)
 {
 	for (size_t i = 0; i < json_size(objects); i++) {
@@ -115,6 +128,7 @@ char *explanation_text(const struct json *report, const char *source)
 	append_decision(&text, report, source);
 	append_opinions(&text, json_find(report, "policies"));
 	append_token(&text, json_find(report, "tokenRequest"));
+	append_renewal(&text, report);
 	for (size_t i = 0; i < json_size(notes); i++)
 		LINE(&text, "  note: ", json_string(json_item(notes, i)));
 	append_objects(&text, json_find(report, "objects"));

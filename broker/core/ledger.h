@@ -55,7 +55,9 @@ struct ledger_anchor {
 	char *terms;       /* request_terms() that the token was asked for with; NULL: it is void */
 	int64_t issued_at; /* iat and exp of the token, seconds; 0 without a token */
 	int64_t expires_at;
-	int64_t rotate_at; /* the latest rotation that it carries out, seconds; 0: none */
+	int64_t rotate_at;        /* the latest rotation that it carries out, seconds; 0: none */
+	int64_t renew_at_percent; /* of its lifetime; 0: not on record */
+	int64_t asked_s;          /* the lifetime that was asked for, seconds; 0: not on record */
 };
 
 /* The Secret on the hub. */

@@ -74,6 +74,8 @@ static bool read_anchor(struct ledger *ledger, const struct json *item, struct e
 	anchor->issued_at = read_time(json_find(item, "issuedAt"));
 	anchor->expires_at = read_time(json_find(item, "expirationTimestamp"));
 	anchor->rotate_at = read_time(json_find(item, "rotateAt"));
+	json_integer(json_find(item, "renewAtPercent"), &anchor->renew_at_percent);
+	json_integer(json_find(item, "requestedSeconds"), &anchor->asked_s);
 	return true;
 }
 
@@ -191,6 +193,10 @@ static void render_anchor(const struct ledger *ledger, const struct ledger_ancho
 	render_time(item, "issuedAt", anchor->issued_at);
 	render_time(item, "expirationTimestamp", anchor->expires_at);
 	render_time(item, "rotateAt", anchor->rotate_at);
+	if (anchor->renew_at_percent > 0)
+		json_add_integer(item, "renewAtPercent", anchor->renew_at_percent);
+	if (anchor->asked_s > 0)
+		json_add_integer(item, "requestedSeconds", anchor->asked_s);
 }
 
 static void render_lists(const struct ledger *ledger, struct json *spec)

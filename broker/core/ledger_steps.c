@@ -244,8 +244,7 @@ void ledger_step_save(struct access_steps *steps, struct access *access)
 	call_ledger(steps, access, KUBE_PUT, object, ledger_stored);
 }
 
-/* Intent: it is stored before the next effect. */
-static void save_intent(struct access_steps *steps, struct access *access)
+void ledger_step_save_intent(struct access_steps *steps, struct access *access)
 {
 	access->ledger_saved = false;
 	access->intent_saved = false;
@@ -259,25 +258,25 @@ void ledger_step_amend(struct access_steps *steps, struct access *access)
 		return;
 	}
 	rights_amend(access->rights, access->ledger);
-	save_intent(steps, access);
+	ledger_step_save_intent(steps, access);
 }
 
 void ledger_step_mark_revoking(struct access_steps *steps, struct access *access)
 {
 	access->ledger->revoking = true;
-	save_intent(steps, access);
+	ledger_step_save_intent(steps, access);
 }
 
 void ledger_step_record_wait(struct access_steps *steps, struct access *access)
 {
 	revocation_note(access->ledger, access->plan.cause, clock_wall_s(steps->clock));
-	save_intent(steps, access);
+	ledger_step_save_intent(steps, access);
 }
 
 void ledger_step_reserve_anchor(struct access_steps *steps, struct access *access)
 {
 	access->ledger->generation++;
-	save_intent(steps, access);
+	ledger_step_save_intent(steps, access);
 }
 
 static void ledger_closed(struct access_steps *steps, struct access *access,

@@ -14,6 +14,8 @@ void ledger_step_look(struct access_steps *steps, struct access *access);
 void ledger_step_open(struct access_steps *steps, struct access *access);
 /* Stores what was learnt since. */
 void ledger_step_save(struct access_steps *steps, struct access *access);
+/* The same for what has to be stored before the next effect. */
+void ledger_step_save_intent(struct access_steps *steps, struct access *access);
 /* Counts the generation up and stores that, before an anchor of it is made. */
 void ledger_step_amend(struct access_steps *steps, struct access *access);
 void ledger_step_mark_revoking(struct access_steps *steps, struct access *access);

@@ -313,3 +313,12 @@ char *member_username(const struct ledger *ledger)
 		     ledger->objects[0].name);
 	return text_take(&username);
 }
+
+bool member_review_is_of_identity(const struct ledger *ledger, const struct json *review)
+{
+	const struct json *user = json_find(review, "status", "userInfo");
+	cleanup_free char *username = member_username(ledger);
+
+	return text_same(json_find_string(user, "username"), username) &&
+	       text_same(json_find_string(user, "uid"), ledger->objects[0].uid);
+}

@@ -65,6 +65,10 @@ struct json *member_token_request_render(const struct ledger *ledger, const stru
 /* A SelfSubjectReview. The caller's. */
 struct json *member_review_render(void);
 
+/* True when the member takes who sent REVIEW, as it answered it, for the very ServiceAccount on
+ * record. */
+bool member_review_is_of_identity(const struct ledger *ledger, const struct json *review);
+
 /* "system:serviceaccount:<namespace>:<name>". The caller's. */
 char *member_username(const struct ledger *ledger);
 

@@ -238,6 +238,7 @@ static void decide(void *context, const struct permission_basis *basis,
 	permission_done(permission);
 	permission->allowed = true;
 	permission->policy = memory_text(decision.policy);
+	permission->renew_at_percent = decision.renew_at_percent;
 	permission->existing_identity = decision.existing_identity;
 }
 

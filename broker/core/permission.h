@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <base/error.h>
 
@@ -42,6 +43,7 @@ struct permission_basis permission_basis_of(const struct hub_state *seen,
 struct permission {
 	bool allowed;
 	char *policy;              /* the one that allows; NULL: denied, or not read */
+	int64_t renew_at_percent;  /* as that policy has it; 0: it does not say */
 	bool existing_identity;    /* it wants a ServiceAccount used that exists, none made */
 	const char *reason;        /* of a denial; static */
 	char text[ERROR_TEXT_MAX]; /* of a denial, for the requester */

@@ -30,10 +30,15 @@ static bool has_place(const struct step_line *line)
 }
 
 /* Nobody overtakes those who wait. */
+bool step_line_has_place(const struct step_line *line)
+{
+	return has_place(line) && store_count(line->waiting) == 0;
+}
+
 static bool may_enter(const struct step_line *line, const struct access *access)
 {
 	return access->ending || (access->line == line && access->turn == TURN_CALLED) ||
-	       (has_place(line) && store_count(line->waiting) == 0);
+	       step_line_has_place(line);
 }
 
 bool step_line_enter(struct step_line *line, struct access *access)

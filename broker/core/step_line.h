@@ -40,6 +40,9 @@ void step_line_leave(struct access *access);
 /* The next for whom there is a place, which is kept until it enters or leaves. NULL: nobody. */
 struct access *step_line_call(struct step_line *line);
 
+/* One more may enter at once. */
+bool step_line_has_place(const struct step_line *line);
+
 /* Nobody is in it. */
 bool step_line_is_empty(const struct step_line *line);
 

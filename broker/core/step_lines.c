@@ -34,6 +34,13 @@ bool step_lines_enter(struct step_lines *lines, struct access *access, const cha
 	return step_line_enter(line, access);
 }
 
+bool step_lines_have_place(const struct step_lines *lines, const char *profile_key)
+{
+	const struct step_line *line = store_find(lines->by_key, profile_key);
+
+	return !line || step_line_has_place(line);
+}
+
 void step_lines_leave(struct step_lines *lines, struct access *access)
 {
 	const struct step_line *line = access->line;

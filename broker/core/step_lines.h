@@ -17,6 +17,8 @@ void step_lines_done(struct step_lines *lines);
 
 /* As step_line_enter() in the line at the member of PROFILE_KEY; NULL: at the hub. */
 bool step_lines_enter(struct step_lines *lines, struct access *access, const char *profile_key);
+/* True when whoever enters the line at the member of PROFILE_KEY need not wait there. */
+bool step_lines_have_place(const struct step_lines *lines, const char *profile_key);
 /* As step_line_leave(). */
 void step_lines_leave(struct step_lines *lines, struct access *access);
 

@@ -156,6 +156,8 @@ static void keep_token(struct access_steps *steps, struct access *access,
 	anchor->issued_at = claims->issued_at;
 	anchor->expires_at = claims->expires_at;
 	anchor->rotate_at = access->asked_rotate_at_s;
+	anchor->renew_at_percent = access->asked_renew_at_percent;
+	anchor->asked_s = access->asked_expiration_s;
 	access->ledger_saved = false;
 	access->token.secret = secret_move(token);
 	access->token.generation = anchor->generation;
@@ -275,6 +277,8 @@ void token_step_mint(struct access_steps *steps, struct access *access)
 	/* the request may be another when the answer comes */
 	request_terms(request, access->asked_terms);
 	access->asked_expiration_s = request->expiration_s;
+	access->asked_renew_at_percent = renewal_percent(access->permission.renew_at_percent,
+							 steps->settings->renew_at_percent);
 	access->asked_rotate_at_s = renewal_rotates_for(
 		request->rotate_at_s, ledger_anchor(ledger, access->delivery_generation),
 		clock_wall_s(steps->clock));
@@ -283,16 +287,6 @@ void token_step_mint(struct access_steps *steps, struct access *access)
 		steps, access,
 		&(struct kube_request){.verb = KUBE_CREATE, .path = path, .body = body},
 		mint_answered);
-}
-
-/* Nobody ever got it: its anchor need not outlive the next one. */
-static bool is_our_identity(const struct access *access, const struct json *review)
-{
-	const struct json *user = json_find(review, "status", "userInfo");
-	cleanup_free char *username = member_username(access->ledger);
-
-	return text_same(json_find_string(user, "username"), username) &&
-	       text_same(json_find_string(user, "uid"), access->ledger->objects[0].uid);
 }
 
 static void explain_refusal(const struct access_steps *steps, const struct access *access,
@@ -324,7 +318,7 @@ static void proof_answered(struct access_steps *steps, struct access *access,
 				  &err);
 		return;
 	}
-	if (!is_our_identity(access, reply->object)) {
+	if (!member_review_is_of_identity(access->ledger, reply->object)) {
 		access_drop_token(access);
 		error_set(&err, ERROR_DENIED, "the member takes the token for another identity");
 		access_steps_fail(steps, access, "TokenRefused", &err);

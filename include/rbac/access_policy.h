@@ -99,7 +99,8 @@ struct policy_question {
 
 struct policy_decision {
 	const char *policy; /* the name of the one that allows, borrowed from it; NULL: denied */
-	bool existing_identity; /* it names the ServiceAccount as one that exists */
+	int64_t renew_at_percent; /* where it has its credentials renewed; 0: not said */
+	bool existing_identity;   /* it names the ServiceAccount as one that exists */
 	const char *reason; /* of a denial, as a condition has it: "TemplateNotAllowed"; static */
 	char text[ERROR_TEXT_MAX]; /* of a denial, for the requester */
 };

@@ -197,6 +197,26 @@ static const struct row keeping[] = {
 	 ACCESS_CHECK_REQUESTER, -1, "CheckingRequester", NEVER},
 	{"a renewal, too, waits for its minute", ISSUED, "renew_at_ms=-1 next_mint_at_ms=+9000",
 	 ACCESS_REPORT, -1, "Retrying", NOW + 9000},
+	{"one that was ended before its time says so while it waits", ISSUED,
+	 "credential_is_as_asked=0 credential_void=1 next_mint_at_ms=+9000", ACCESS_REPORT, -1,
+	 "CredentialVoid", NOW + 9000},
+	{"the member is asked about a credential when it is time", ISSUED, "check_at_ms=+0",
+	 ACCESS_CHECK_CREDENTIAL, -1, "CheckingCredential", NEVER},
+	{"not before", ISSUED, "check_at_ms=+1", ACCESS_REPORT, -1, "Issued", NOW + 1},
+	{"nor when it is due for renewal", ISSUED, "check_at_ms=-1 renew_at_ms=-1",
+	 ACCESS_RESERVE_ANCHOR, -1, "ReservingAnchor", NEVER},
+	{"an older token goes first", ISSUED, "check_at_ms=-1 anchor_superseded=0",
+	 ACCESS_DELETE_ANCHOR, 0, "RetiringToken", NEVER},
+	{"a check asks of no destination", ISSUED, "check_at_ms=-1 destination=unknown",
+	 ACCESS_CHECK_CREDENTIAL, -1, "CheckingCredential", NEVER},
+	{"and after it there is nothing to ask for", ISSUED,
+	 "check_at_ms=+9 check_was_idle=1 destination=unknown", ACCESS_REPORT, -1, "Issued",
+	 NOW + 9},
+	{"unless there is something to do", ISSUED,
+	 "check_was_idle=1 destination=unknown renew_at_ms=-1", ACCESS_CHECK_DESTINATION, -1,
+	 "CheckingDestination", NEVER},
+	{"a member that is away is not asked", ISSUED, "check_at_ms=-1 member=unreachable",
+	 ACCESS_REPORT, -1, "MemberUnreachable", NEVER},
 	{"another lifetime or audience means another token", ISSUED, "credential_is_as_asked=0",
 	 ACCESS_RESERVE_ANCHOR, -1, "ReservingAnchor", NEVER},
 	{"a Secret that somebody deleted is written anew", ISSUED,
@@ -832,6 +852,10 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 	if (p->step == ACCESS_DELIVER &&
 	    (!f->token_in_hand || !f->token_proved || !f->ledger_saved))
 		return "proved and recorded before it is delivered";
+	if (p->step == ACCESS_CHECK_CREDENTIAL &&
+	    (!good || f->check_at_ms == 0 || f->check_at_ms > f->now_ms ||
+	     f->anchor_superseded != FACT_NONE || f->delivery != DELIVERY_OURS))
+		return "a credential is checked in its time, when nothing else is to be done";
 	if (replaces && (good || f->token_in_hand || f->next_mint_at_ms > f->now_ms))
 		return "no mint without need, and none within a minute";
 	return NULL;

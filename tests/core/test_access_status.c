@@ -169,6 +169,21 @@ static void access_status_render__of_an_issued_request(void **state)
 		fail_msg("%s", text_chars(&why));
 }
 
+static void access_status_render__says_when_the_member_shortened_the_lifetime(void **state)
+{
+	cleanup_json struct json *as_asked = NULL;
+
+	(void)state;
+	access->ledger->anchors[0].asked_s = 3600;
+	as_asked = rendered();
+	assert_int_equal(json_size(json_find(as_asked, "conditions")), 8);
+	access->ledger->anchors[0].asked_s = 7200;
+	assert_condition("LifetimeShortened",
+			 "True ShortenedByMember: 7200 seconds were asked for and the member "
+			 "granted 3600; it is renewed in time for that");
+	assert_condition("Ready", "True Issued: the credential works");
+}
+
 static void access_status_render__sets_every_condition_on_first_sight(void **state)
 {
 	(void)state;
@@ -491,6 +506,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(access_status_render__of_an_issued_request),
+		TEST(access_status_render__says_when_the_member_shortened_the_lifetime),
 		TEST(access_status_render__sets_every_condition_on_first_sight),
 		TEST(access_status_render__says_until_when_it_works),
 		TEST(access_status_render__stays_ready_while_the_renewal_fails),

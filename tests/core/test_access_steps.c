@@ -197,6 +197,23 @@ static void access_steps_fail__counts_each_step_for_itself(void **state)
 	assert_in_range(wait_after(0, NULL), 500, 600);
 }
 
+static void access_steps_fail__waits_no_longer_than_the_delivered_token_allows(void **state)
+{
+	(void)state;
+	access->attempts[ACCESS_CONFIRM_GONE] = 20;
+	access->expires_at_ms = clock_.monotonic_ms + 80 * 1000;
+	assert_int_equal(wait_after(403, "Forbidden"), 10 * 1000);
+	assert_int_equal(wait_after(503, "ServiceUnavailable"), 10 * 1000);
+	access->expires_at_ms = clock_.monotonic_ms + 1000;
+	assert_int_equal(wait_after(403, "Forbidden"), 2000);
+	assert_int_equal(wait_after(503, "ServiceUnavailable"), 500);
+	access->ending = true; /* what is revoked may expire */
+	assert_in_range(wait_after(403, "Forbidden"), 120000, 144000);
+	access->ending = false;
+	access->expires_at_ms = clock_.monotonic_ms;
+	assert_in_range(wait_after(403, "Forbidden"), 120000, 144000);
+}
+
 static void access_steps_fail__spreads_the_retries_of_many(void **state)
 {
 	struct error err = {.kind = ERROR_UNAVAILABLE};
@@ -391,6 +408,7 @@ int main(void)
 		TEST(access_steps_fail__asks_a_peer_that_failed_again_soon),
 		TEST(access_steps_fail__leaves_a_refusal_to_people),
 		TEST(access_steps_fail__counts_each_step_for_itself),
+		TEST(access_steps_fail__waits_no_longer_than_the_delivered_token_allows),
 		TEST(access_steps_fail__spreads_the_retries_of_many),
 		TEST(access_retry_now__forgets_what_failed),
 		TEST(access_steps_write_status__is_no_step_of_the_work),

@@ -104,7 +104,22 @@ static void explanation_render__names_the_policy_and_each_object(void **state)
 		    "{'kind':'Role','rules':[{}]},{'kind':'RoleBinding'},"
 		    "{'kind':'ClusterRoleBinding','roleRef':{'name':'view'}},"
 		    "{'kind':'Secret','type':'credbroker.dev/anchor'}],"
-		    "'tokenRequest':{'spec':{'expirationSeconds':3600}},'notes':['The marks*']}");
+		    "'tokenRequest':{'spec':{'expirationSeconds':3600}},'renewAtPercent':60,"
+		    "'notes':['The marks*']}");
+}
+
+static void explanation_render__says_when_it_is_renewed(void **state)
+{
+	cleanup_json struct json *by_operator = NULL;
+	cleanup_json struct json *by_policy = NULL;
+
+	(void)state;
+	settings.renew_at_percent = 70;
+	by_operator = explain("{}");
+	assert_says(by_operator, "{'renewAtPercent':70}");
+	show_policy("sample", "{'spec':{'allow':{'lifetime':{'renewAtPercent':40}}}}");
+	by_policy = explain("{}");
+	assert_says(by_policy, "{'renewAtPercent':40}");
 }
 
 /* The controller, for this very request, and another nonce: only what notes speak of differs. */
@@ -251,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(explanation_render__names_the_policy_and_each_object),
+		TEST(explanation_render__says_when_it_is_renewed),
 		TEST(explanation_render__gives_what_the_controller_makes),
 		TEST(explanation_render__says_what_stands_for_what_is_not_known),
 		TEST(explanation_render__tells_of_each_policy_where_it_stops),

@@ -53,7 +53,7 @@ static void explanation_text__ends_in_the_objects(void **state)
 		"{'request':'a/b','clusterProfile':'c/d','requester':{'username':'jane'},"
 		"'allowed':true,'policy':'p','policies':[{'name':'p','allowed':true}],"
 		"'tokenRequest':{'spec':{'expirationSeconds':600,'audiences':['vault'],"
-		"'boundObjectRef':{'name':'anchor'}}},"
+		"'boundObjectRef':{'name':'anchor'}}},'renewAtPercent':45,"
 		"'objects':[{'kind':'One'},{'kind':'Two'}]}",
 		NULL,
 		"# a/b on c/d\n"
@@ -62,6 +62,7 @@ static void explanation_text__ends_in_the_objects(void **state)
 		"#   what each AccessPolicy says:\n"
 		"#     p: allows all of it\n"
 		"#   the token: 600 seconds, audiences [\"vault\"], bound to the Secret anchor\n"
+		"#   renewed at 45 % of the lifetime that is granted, give or take 10\n"
 		"---\n"
 		"kind: One\n"
 		"---\n"

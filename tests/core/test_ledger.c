@@ -140,6 +140,8 @@ static struct ledger *full_ledger(void)
 	anchor->issued_at = 1772366400;
 	anchor->expires_at = 1772370000;
 	anchor->rotate_at = 1772366340;
+	anchor->renew_at_percent = 45;
+	anchor->asked_s = 7200;
 	ledger_add_anchor(ledger, 4);
 	return ledger;
 }
@@ -182,7 +184,7 @@ static void ledger_record_render__is_the_object_that_is_stored(void **state)
 		"'uid':'anchor-3','jti':'jti-3','terms':'terms-3','issuedAt':'2026-03-01T12:00:00Z'"
 		","
 		"'expirationTimestamp':'2026-03-01T13:00:00Z',"
-		"'rotateAt':'2026-03-01T11:59:00Z'},"
+		"'rotateAt':'2026-03-01T11:59:00Z','renewAtPercent':45,'requestedSeconds':7200},"
 		"{'generation':4,'namespace':'credbroker-identities','name':'ANCHOR'}]}}");
 	const struct json *objects = json_find(expected, "spec", "objects");
 	const struct json *anchors = json_find(expected, "spec", "anchors");

@@ -85,6 +85,19 @@ static void step_line_leave__leaves_the_place_to_the_next(void **state)
 	assert_ptr_equal(step_line_call(line), accesses[PLACES + 1]);
 }
 
+static void step_line_has_place__only_where_nobody_waits(void **state)
+{
+	(void)state;
+	assert_true(step_line_has_place(line));
+	fill();
+	assert_false(step_line_has_place(line));
+	assert_false(step_line_enter(line, accesses[PLACES]));
+	step_line_leave(accesses[0]);
+	assert_false(step_line_has_place(line));
+	step_line_leave(accesses[PLACES]);
+	assert_true(step_line_has_place(line));
+}
+
 static void step_line_leave__takes_who_has_no_place(void **state)
 {
 	(void)state;
@@ -102,6 +115,7 @@ int main(void)
 		TEST(step_line_enter__lets_who_is_undone_pass),
 		TEST(step_line_call__calls_in_order_for_each_place_that_is_left),
 		TEST(step_line_leave__leaves_the_place_to_the_next),
+		TEST(step_line_has_place__only_where_nobody_waits),
 		TEST(step_line_leave__takes_who_has_no_place),
 	};
 

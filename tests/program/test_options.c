@@ -95,6 +95,10 @@ static const struct refusal refusals[] = {
 	 "--member-credential-lifetime: \"9m\" is less than 10m"},
 	{CONTROLLER_FLAGS, "--deletion-deadline 0s",
 	 "--deletion-deadline: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--credential-check-interval 0s",
+	 "--credential-check-interval: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--credential-check-interval ''",
+	 "--credential-check-interval: \"\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval m",
 	 "--member-check-interval: \"m\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval 0s",
@@ -106,6 +110,18 @@ static const struct refusal refusals[] = {
 	 "such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval 10ms",
 	 "--member-check-interval: \"10ms\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 29",
+	 "--renew-at-percent: \"29\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 81",
+	 "--renew-at-percent: \"81\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 060",
+	 "--renew-at-percent: \"060\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 6",
+	 "--renew-at-percent: \"6\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent x0",
+	 "--renew-at-percent: \"x0\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--renew-at-percent 60s",
+	 "--renew-at-percent: \"60s\" is no number from 30 to 80"},
 	{CONTROLLER_FLAGS, "--debug=yes", "--debug takes no value"},
 	{CONTROLLER_FLAGS, "--debug yes", "unknown argument yes"},
 	{CONTROLLER_FLAGS, "--debug=", "--debug takes no value"},
@@ -177,7 +193,7 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 		   "--hub-id=hub-7 --identity-namespace ids --profile-namespace=fleet "
 		   "--allow-loopback-members --debug --leader-elect "
 		   "--leader-election-lease-duration 137s --leader-election-renew-deadline 107s "
-		   "--leader-election-retry-period 26s",
+		   "--leader-election-retry-period 26s --renew-at-percent 30",
 		   &options, &err))
 		fail_msg("%s", err.text);
 	assert_string_equal(options.kubeconfig, "hub.yaml");
@@ -190,6 +206,7 @@ static void options_parse__takes_every_flag_of_the_controller(void **state)
 	assert_int_equal(options.leader_timing.lease_ms, 137000);
 	assert_int_equal(options.leader_timing.renew_ms, 107000);
 	assert_int_equal(options.leader_timing.retry_ms, 26000);
+	assert_int_equal(options.renew_at_percent, 30);
 }
 
 static void options_parse__takes_switches_with_true_and_false(void **state)
@@ -238,6 +255,20 @@ static void options_parse__reads_a_lifetime_or_0_for_none(void **state)
 	assert_int_equal(options.member_credential_lifetime_s, 600);
 	assert_true(parse(CONTROLLER_FLAGS, "--member-credential-lifetime 0", &options, &err));
 	assert_int_equal(options.member_credential_lifetime_s, 0);
+}
+
+static void options_parse__takes_no_checks_of_credentials(void **state)
+{
+	struct options options;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(parse(CONTROLLER_FLAGS, "--credential-check-interval 2s", &options, &err));
+	assert_int_equal(options.credential_check_interval_ms, 2000);
+	assert_true(parse(CONTROLLER_FLAGS,
+			  "--credential-check-interval 2s --credential-check-interval 0", &options,
+			  &err));
+	assert_int_equal(options.credential_check_interval_ms, 0);
 }
 
 static void options_parse__takes_repeatable_flags_in_order(void **state)
@@ -362,6 +393,7 @@ int main(void)
 		cmocka_unit_test(options_parse__takes_switches_with_true_and_false),
 		cmocka_unit_test(options_parse__reads_times_with_their_unit),
 		cmocka_unit_test(options_parse__reads_a_lifetime_or_0_for_none),
+		cmocka_unit_test(options_parse__takes_no_checks_of_credentials),
 		cmocka_unit_test(options_parse__takes_repeatable_flags_in_order),
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),
 		cmocka_unit_test(options_parse__leaves_alone_what_is_not_given),

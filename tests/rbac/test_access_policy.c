@@ -187,9 +187,12 @@ static void decide_row(const struct json *row)
 	sample_init(&sample, json_find(row, "question"));
 	bool allowed = access_policies_decide(borrowed, count, &sample.question, &decision);
 	const char *text = json_find_string(row, "text");
+	int64_t percent = 0;
 
+	json_integer(json_find(row, "renewAtPercent"), &percent);
 	if (allowed != (decision.policy != NULL) ||
 	    decision.existing_identity != json_is_true(json_find(row, "existing")) ||
+	    decision.renew_at_percent != percent ||
 	    !text_same(decision.policy, json_find_string(row, "policy")) ||
 	    !text_same(decision.reason, json_find_string(row, "reason")) ||
 	    strcmp(decision.text, text ? text : "") != 0)

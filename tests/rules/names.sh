@@ -16,6 +16,7 @@ kube_resource_api_version   broker/core/kube_path.c     # of the resources, whic
 member_anchor_render        broker/core/member_objects.c # what the broker makes or asks for on a member
 member_token_request_render broker/core/member_objects.c
 member_review_render        broker/core/member_objects.c
+member_review_is_of_identity broker/core/member_objects.c
 member_username             broker/core/member_objects.c
 hub_token_new               broker/edge/hub_config.c    # the part of the configuration that changes
 hub_token_free              broker/edge/hub_config.c

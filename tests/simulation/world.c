@@ -49,6 +49,7 @@ struct world *world_new(uint64_t seed, int brokers, bool traced)
 		.hub_id = "hub-1",
 		.namespace = WORLD_BROKER_NAMESPACE,
 		.identity_namespace = WORLD_IDENTITY_NAMESPACE,
+		.credential_check_interval_ms = 600 * 1000,
 	};
 	cluster_init(&world->hub, "hub");
 	world->hub.keeps_notes = true;

@@ -77,10 +77,11 @@ class Broker:
         config = pathlib.Path(fleet.scratch) / f"hub-{len(fleet.brokers)}.kubeconfig"
         config.write_text(kubeconfig(hub_server, fleet.hub.ca_pem(), fleet.hub_token))
         config.chmod(0o600)
-        # Who counts calls wants neither looks at members nor the broker's own credentials among
-        # them; a later flag wins.
+        # Who counts calls wants neither looks at members and credentials nor the broker's own
+        # credentials among them; a later flag wins.
         command = [file, "controller", "--kubeconfig", str(config), "--namespace", OWN,
-                   "--member-check-interval", "24h", "--member-credential-lifetime", "0", *flags]
+                   "--member-check-interval", "24h", "--credential-check-interval", "0",
+                   "--member-credential-lifetime", "0", *flags]
         if loopback:
             command.append("--allow-loopback-members")
         with open(self.log_path, "wb") as log:

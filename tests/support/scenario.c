@@ -555,6 +555,14 @@ static void step_look(struct scenario *scenario, const struct json *step)
 	stage_begin(scenario->stage);
 }
 
+static void step_check(struct scenario *scenario, const struct json *step)
+{
+	scenario->stage->settings.credential_check_interval_ms =
+		milliseconds(scenario, json_find(step, "check credentials every"));
+	stage_restart(scenario->stage);
+	stage_begin(scenario->stage);
+}
+
 static void step_begin(struct scenario *scenario, const struct json *step)
 {
 	(void)step;
@@ -658,6 +666,7 @@ static const struct kind {
 	{"begin", step_begin, ""},
 	{"admission", step_admission, ""},
 	{"look at members every", step_look, ""},
+	{"check credentials every", step_check, ""},
 	{"policy", step_policy, ""},
 	{"policy gone", step_policy_gone, ""},
 	{"template", step_template, ""},
