@@ -267,12 +267,24 @@ const char *member_object_editor(const struct json *live)
 	return editor;
 }
 
+/* So that it goes with its ServiceAccount when nobody knows its name any more. */
+static void add_owner(struct json *metadata, const struct ledger *ledger)
+{
+	struct json *owner = json_append_object(json_add_array(metadata, "ownerReferences"));
+
+	json_add_string(owner, "apiVersion", "v1");
+	json_add_string(owner, "kind", "ServiceAccount");
+	json_add_string(owner, "name", ledger->objects[0].name);
+	json_add_string(owner, "uid", ledger->objects[0].uid);
+}
+
 struct json *member_anchor_render(const struct ledger *ledger, int64_t generation)
 {
 	cleanup_free char *name = ledger_anchor_name(ledger, generation);
 	struct json *anchor = object_new("v1", "Secret");
 
-	add_metadata(anchor, ledger, "Secret", ledger->identity_namespace, name, NULL);
+	add_owner(add_metadata(anchor, ledger, "Secret", ledger->identity_namespace, name, NULL),
+		  ledger);
 	json_add_string(anchor, "type", "credbroker.dev/anchor");
 	return anchor;
 }

@@ -55,7 +55,8 @@ void member_object_digest(const struct json *object, char ret_digest[DIGEST_SHOR
 const char *member_object_editor(const struct json *live);
 
 /* The anchor Secret of GENERATION: no data, no finalizers, because with one its deletion would not
- * revoke for a minute (kube-semantics T-09). The caller's. */
+ * revoke for a minute (kube-semantics T-09). The ServiceAccount, whose UID must be on record, owns
+ * it: the member deletes it after that. The caller's. */
 struct json *member_anchor_render(const struct ledger *ledger, int64_t generation);
 
 /* A TokenRequest bound to the anchor and to this very ServiceAccount by UID (T-02, T-08). */
