@@ -22,6 +22,7 @@ struct error;
 struct hub_state;
 struct json;
 struct kube_resource;
+struct secret;
 struct store;
 
 struct access_settings {
@@ -32,6 +33,7 @@ struct access_settings {
 	const char *const
 		*protected_patterns; /* of member namespaces, more than the engine's own */
 	size_t protected_count;
+	const struct secret *nonce_key;   /* what nonces follow from; NULL: they are drawn */
 	int64_t deletion_deadline_s;      /* how long a deletion waits for a member that is away */
 	int64_t member_check_interval_ms; /* 0: members are not looked at */
 };

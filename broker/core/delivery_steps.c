@@ -14,6 +14,7 @@
 #include "core/ledger.h"
 #include "core/renewal.h"
 #include "core/request.h"
+#include "core/request_nonce.h"
 #include "delivery/cluster_facts.h"
 #include "delivery/secret_object.h"
 
@@ -80,6 +81,23 @@ static bool secret_is_ours(const struct access *access, const struct json *live)
 	if (ledger->secret.uid)
 		return text_same(ledger->secret.uid, uid);
 	ledger_mark(ledger, "Secret", ledger->secret.namespace, ledger->secret.name, mark);
+	return text_same(mark, secret_object_mark(live));
+}
+
+/* Without a record there is nothing to hold it against but what the next record will say. */
+static bool secret_is_left(const struct access_steps *steps, const struct access *access,
+			   const struct json *live)
+{
+	cleanup_with(place_done) struct place place = place_of(access);
+	struct ledger next = {0};
+	char nonce[NONCE_SIZE];
+	char mark[DIGEST_SHORT_SIZE];
+
+	if (access->ledger || !steps->settings->nonce_key)
+		return false;
+	request_nonce(steps->settings->nonce_key, steps->settings->hub_id, access->uid, nonce);
+	next.nonce = nonce;
+	ledger_mark(&next, "Secret", place.namespace, place.name, mark);
 	return text_same(mark, secret_object_mark(live));
 }
 
@@ -150,11 +168,15 @@ static void fail_on_hub(struct access_steps *steps, struct access *access,
 static void delivery_answered(struct access_steps *steps, struct access *access,
 			      const struct kube_reply *reply)
 {
+	access->secret_left = false;
 	if (reply->kube.reason == KUBE_REASON_NOT_FOUND) {
 		note_missing_secret(access);
 	} else if (reply->err) {
 		fail_on_hub(steps, access, reply);
 		return;
+	} else if (secret_is_left(steps, access, reply->object)) {
+		note_missing_secret(access);
+		access->secret_left = true;
 	} else if (secret_is_ours(access, reply->object)) {
 		note_secret(access, reply->object, access->ledger->secret.generation);
 		resume_schedule(steps, access);

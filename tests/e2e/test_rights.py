@@ -39,7 +39,7 @@ HUB = {
              ["get", "list", "watch", "create", "update", "delete"]),
         rule([""], ["secrets"], ["get", "list", "watch"]),
         rule([""], ["configmaps"], ["create"]),
-        rule([""], ["configmaps"], ["get"], "credbroker-hub"),
+        rule([""], ["configmaps"], ["get"], "credbroker-hub", "credbroker-hub-key"),
         rule([MULTICLUSTER], ["authtokenrequests"], ["create"]),
         rule([MULTICLUSTER], ["clusterprofiles"], ["request-token"], "credbroker-canary")],
     ("Role", TEAM, "credbroker-deliveries"): [

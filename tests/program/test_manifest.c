@@ -203,7 +203,7 @@ static void manifest_print_hub__gives_these_rights_and_no_others(void **state)
 		      " credbroker.dev issuedcredentials get,list,watch,create,update,delete \n"
 		      "  secrets get,list,watch \n"
 		      "  configmaps create \n"
-		      "  configmaps get credbroker-hub\n"
+		      "  configmaps get credbroker-hub,credbroker-hub-key\n"
 		      " multicluster.x-k8s.io authtokenrequests create \n"
 		      " multicluster.x-k8s.io clusterprofiles request-token credbroker-canary\n"
 		      "RoleBinding broker-system/credbroker-ledger: Role credbroker-ledger "

@@ -67,12 +67,15 @@ static void show_namespace(struct stage *stage)
 
 struct stage *stage_new(void)
 {
+	static const char key[] = "0123456789abcdef0123456789abcdef";
 	struct stage *stage = memory_new(sizeof(*stage));
 	cleanup_json struct json *sample = sample_policy_json("{}");
 
 	fake_clock_init(&stage->clock);
 	stage->port = scripted_port_new();
+	stage->key = secret_from_bytes(key, sizeof(key) - 1);
 	stage->settings = (struct access_settings){
+		.nonce_key = &stage->key,
 		.deletion_deadline_s = 600,
 		.hub_id = "hub-1",
 		.namespace = "credbroker-system",
@@ -92,6 +95,7 @@ void stage_free(struct stage *stage)
 	scripted_port_free(stage->port);
 	access_controller_free(stage->controller);
 	json_free(stage->policy);
+	secret_done(&stage->key);
 	while (stage->news_count > 0)
 		stage_drop_news(stage);
 	memory_free(stage);

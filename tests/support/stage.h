@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <base/secret.h>
+
 #include "core/access_steps.h"
 #include "support/fake_clock.h"
 
@@ -27,6 +29,7 @@ struct stage {
 	struct fake_clock clock;
 	struct scripted_port *port;
 	struct access_settings settings;
+	struct secret key; /* of the hub */
 	struct access_controller *controller;
 	struct json *policy;
 	struct stage_news news[STAGE_NEWS_MAX]; /* oldest first */
