@@ -94,11 +94,13 @@ static void wake(void *context)
 static void tell(void *context, const struct access_news *news)
 {
 	struct broker *broker = context;
+	const struct access *access = news->access;
 	bool warning = strcmp(news->type, "Warning") == 0;
 
 	log_event(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, news->message, "request",
-		  news->access->request_key, "uid", news->access->uid, "clusterProfile",
-		  news->access->profile_key, "action", news->action, "reason", news->reason, NULL);
+		  access ? access->request_key : NULL, "uid", access ? access->uid : NULL,
+		  "clusterProfile", access ? access->profile_key : news->profile_key, "action",
+		  news->action, "reason", news->reason, NULL);
 	event_recorder_post(broker->events, news);
 }
 
@@ -246,6 +248,7 @@ static void build_controller(struct broker *broker)
 		.protected_count = options->protected_namespaces.count,
 		.nonce_key = secret_is_empty(&broker->hub_key) ? NULL : &broker->hub_key,
 		.member_check_interval_ms = options->member_check_interval_ms,
+		.sweep_interval_ms = options->sweep_interval_ms,
 		.deletion_deadline_s = options->deletion_deadline_s,
 	};
 	broker->controller = access_controller_new(&(struct access_controller_config){

@@ -14,7 +14,11 @@
 #include "options.h"
 #include "policy_test.h"
 
-enum { MEMBER_CHECK_INTERVAL_MS = 10 * 60 * 1000, DELETION_DEADLINE_S = 10 * 60 };
+enum {
+	MEMBER_CHECK_INTERVAL_MS = 10 * 60 * 1000,
+	SWEEP_INTERVAL_MS = 60 * 60 * 1000,
+	DELETION_DEADLINE_S = 10 * 60,
+};
 /* A test that says "denied" must not be taken for one that could not be made, so that has 2. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_DENIED = 1, EXIT_USAGE = 2, EXIT_UNTESTED = 2 };
 
@@ -158,6 +162,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 		.pod_directory = HUB_CONFIG_POD_DIRECTORY,
 		.identity_namespace = "credbroker-identities",
 		.member_check_interval_ms = MEMBER_CHECK_INTERVAL_MS,
+		.sweep_interval_ms = SWEEP_INTERVAL_MS,
 		.deletion_deadline_s = DELETION_DEADLINE_S,
 		.service_account = "credbroker-system/credbroker",
 	};

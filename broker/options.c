@@ -136,6 +136,17 @@ static bool take_member_check_interval(struct options *options, const char *valu
 	return true;
 }
 
+/* "0" is off. */
+static bool take_sweep_interval(struct options *options, const char *value, struct error *err)
+{
+	int64_t seconds = 0;
+
+	if (strcmp(value, "0") != 0 && !take_time(value, &seconds, err))
+		return false;
+	options->sweep_interval_ms = seconds * 1000;
+	return true;
+}
+
 static bool take_deletion_deadline(struct options *options, const char *value, struct error *err)
 {
 	return take_time(value, &options->deletion_deadline_s, err);
@@ -278,6 +289,9 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	{"member-check-interval", "TIME",
 	 "how often hand edits on a member are looked for (default: 10m)",
 	 take_member_check_interval},
+	{"sweep-interval", "TIME",
+	 "how often objects without a record are looked for on a member; 0: never (default: 1h)",
+	 take_sweep_interval},
 	{"deletion-deadline", "TIME",
 	 "how long the deletion of a request waits for a member that is away (default: 10m)",
 	 take_deletion_deadline},

@@ -27,6 +27,7 @@ struct options {
 	struct option_list protected_namespaces;
 	const char *health_address; /* NULL: nobody listens */
 	int64_t member_check_interval_ms;
+	int64_t sweep_interval_ms; /* 0: off */
 	int64_t deletion_deadline_s;
 	bool allow_loopback_members;
 	bool debug;

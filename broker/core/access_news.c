@@ -12,15 +12,32 @@ static const char *action_of(const struct access *access)
 	return access->ending ? "Revoke" : "Issue";
 }
 
+static struct access_news news_of(const struct access *access, const char *type, const char *action,
+				  const char *reason, const char *message)
+{
+	return (struct access_news){
+		.access = access,
+		.type = type,
+		.action = action,
+		.reason = reason,
+		.message = message,
+	};
+}
+
 static bool failure_news(const struct access *access, struct access_news *ret_news)
 {
 	const struct access_failure *failure = &access->failure;
 
 	if (text_same(access->reported_reason, failure->reason))
 		return false;
-	*ret_news = (struct access_news){access, "Warning", action_of(access), failure->reason,
-					 failure->error.text};
+	*ret_news =
+		news_of(access, "Warning", action_of(access), failure->reason, failure->error.text);
 	return true;
+}
+
+const char *access_news_key(const struct access_news *news)
+{
+	return news->access ? news->access->request_key : news->profile_key;
 }
 
 bool access_news_of_step(const struct access *access, struct access_news *ret_news)
@@ -32,19 +49,18 @@ bool access_news_of_step(const struct access *access, struct access_news *ret_ne
 	if (access->failure.reason)
 		return failure_news(access, ret_news);
 	if (delivered)
-		*ret_news = (struct access_news){
-			access, "Normal", "Issue",
-			access->overlap_until_ms > 0 ? "Renewed" : "Issued",
-			"the credential was proved on the member and delivered"};
+		*ret_news = news_of(access, "Normal", "Issue",
+				    access->overlap_until_ms > 0 ? "Renewed" : "Issued",
+				    "the credential was proved on the member and delivered");
 	else if (step == ACCESS_CLOSE_LEDGER && access->ledger_closed)
-		*ret_news = (struct access_news){access, "Normal", "Revoke", "Revoked",
-						 "nothing of the access is left on the member"};
+		*ret_news = news_of(access, "Normal", "Revoke", "Revoked",
+				    "nothing of the access is left on the member");
 	else if (step == ACCESS_REMOVE_FINALIZER && access->released && access->ledger)
-		*ret_news = (struct access_news){
+		*ret_news = news_of(
 			access, "Warning", "Revoke", "Released",
 			"the request is gone and its access is not: the member was away for too "
 			"long. It is on record in the broker's namespace, and is revoked when the "
-			"member returns"};
+			"member returns");
 	else
 		return false;
 	return true;
@@ -70,9 +86,9 @@ bool access_news_of_wait(const struct access *access, const struct access_plan *
 	if (access->failure.reason || passes_soon(plan->reason) ||
 	    text_same(access->reported_reason, plan->reason))
 		return false;
-	*ret_news = (struct access_news){access, "Warning", action_of(access), plan->reason,
-					 denied ? access->permission.text
-						: access_status_sentence(plan->reason)};
+	*ret_news =
+		news_of(access, "Warning", action_of(access), plan->reason,
+			denied ? access->permission.text : access_status_sentence(plan->reason));
 	return true;
 }
 

@@ -36,6 +36,7 @@ struct access_settings {
 	const struct secret *nonce_key;   /* what nonces follow from; NULL: they are drawn */
 	int64_t deletion_deadline_s;      /* how long a deletion waits for a member that is away */
 	int64_t member_check_interval_ms; /* 0: members are not looked at */
+	int64_t sweep_interval_ms;        /* 0: nothing is swept */
 };
 
 struct access_steps {

@@ -31,16 +31,27 @@ static void add_name(struct json *metadata, const char *name, int64_t wall_us)
 	json_add_string(metadata, "name", whole);
 }
 
+static void add_regarding(struct json *event, const struct access_news *news, const char *namespace,
+			  const char *name)
+{
+	struct json *regarding = json_add_object(event, "regarding");
+
+	json_add_string(regarding, "apiVersion", "multicluster.x-k8s.io/v1alpha1");
+	json_add_string(regarding, "kind", news->access ? "AuthTokenRequest" : "ClusterProfile");
+	json_add_string(regarding, "namespace", namespace);
+	json_add_string(regarding, "name", name);
+	json_add_string(regarding, "uid", news->access ? news->access->uid : news->profile_uid);
+}
+
 struct json *event_render(const struct access_news *news, const char *instance, int64_t wall_us)
 {
-	const char *key = news->access->request_key;
+	const char *key = access_news_key(news);
 	size_t slash = strcspn(key, "/");
 	cleanup_free char *namespace = memory_bytes(key, slash);
 	cleanup_free char *note = memory_bytes(
 		news->message, text_utf8_cut(news->message, strnlen(news->message, NOTE_MAX)));
 	struct json *event = json_object_new();
 	struct json *metadata = json_add_object(event, "metadata");
-	struct json *regarding = json_add_object(event, "regarding");
 	char time[TIMESTAMP_SIZE];
 
 	timestamp_format_micro(wall_us, time);
@@ -48,11 +59,7 @@ struct json *event_render(const struct access_news *news, const char *instance, 
 	json_add_string(event, "kind", "Event");
 	json_add_string(metadata, "namespace", namespace);
 	add_name(metadata, key + slash + 1, wall_us);
-	json_add_string(regarding, "apiVersion", "multicluster.x-k8s.io/v1alpha1");
-	json_add_string(regarding, "kind", "AuthTokenRequest");
-	json_add_string(regarding, "namespace", namespace);
-	json_add_string(regarding, "name", key + slash + 1);
-	json_add_string(regarding, "uid", news->access->uid);
+	add_regarding(event, news, namespace, key + slash + 1);
 	json_add_string(event, "eventTime", time);
 	json_add_string(event, "type", news->type);
 	json_add_string(event, "action", news->action);

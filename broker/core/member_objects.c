@@ -164,6 +164,30 @@ bool member_object_is_ours(const struct ledger *ledger, size_t index, const stru
 	return text_same(mark, live_mark);
 }
 
+const char *member_object_request(const struct json *live, const char *hub_id)
+{
+	const struct json *labels = json_find(live, "metadata", "labels");
+	const char *uid = json_find_string(labels, REQUEST_LABEL);
+	bool ours = text_same(json_find_string(labels, MANAGER_LABEL), "credbroker") &&
+		    text_same(json_find_string(labels, HUB_LABEL), hub_id);
+
+	return ours && !text_is_empty(uid) && strlen(uid) <= UID_MAX ? uid : NULL;
+}
+
+bool member_object_has_mark(const struct json *live, const struct kube_resource *resource,
+			    const char *nonce)
+{
+	struct ledger ledger = {.nonce = (char *)nonce}; /* only read */
+	const char *name = json_find_string(live, "metadata", "name");
+	char mark[DIGEST_SHORT_SIZE];
+
+	if (!name)
+		return false;
+	ledger_mark(&ledger, resource->kind, json_find_string(live, "metadata", "namespace"), name,
+		    mark);
+	return text_same(mark, json_find_string(live, "metadata", "annotations", MARK_ANNOTATION));
+}
+
 const char *member_object_uid(const struct json *live)
 {
 	const char *uid = json_find_string(live, "metadata", "uid");

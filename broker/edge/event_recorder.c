@@ -54,8 +54,8 @@ static void posted(void *context, const struct kube_reply *reply)
 
 void event_recorder_post(struct event_recorder *recorder, const struct access_news *news)
 {
-	size_t slash = strcspn(news->access->request_key, "/");
-	cleanup_free char *namespace = memory_bytes(news->access->request_key, slash);
+	const char *key = access_news_key(news);
+	cleanup_free char *namespace = memory_bytes(key, strcspn(key, "/"));
 	cleanup_json struct json *event = NULL;
 	cleanup_free char *path = NULL;
 	int64_t now_us = clock_wall_us(recorder->clock);

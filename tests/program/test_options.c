@@ -104,6 +104,8 @@ static const struct refusal refusals[] = {
 	 "such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--member-check-interval 10ms",
 	 "--member-check-interval: \"10ms\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
+	{CONTROLLER_FLAGS, "--sweep-interval 0s",
+	 "--sweep-interval: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--debug=yes", "--debug takes no value"},
 	{CONTROLLER_FLAGS, "--debug yes", "unknown argument yes"},
 	{CONTROLLER_FLAGS, "--debug=", "--debug takes no value"},
@@ -204,6 +206,18 @@ static void options_parse__reads_times_with_their_unit(void **state)
 		assert_true(parse(CONTROLLER_FLAGS, rows[i].line, &options, &err));
 		assert_int_equal(options.member_check_interval_ms, rows[i].ms);
 	}
+}
+
+static void options_parse__lets_sweeps_be_off(void **state)
+{
+	struct options options = {.sweep_interval_ms = 7};
+	struct error err = {0};
+
+	(void)state;
+	assert_true(parse(CONTROLLER_FLAGS, "--sweep-interval 2h", &options, &err));
+	assert_int_equal(options.sweep_interval_ms, 7200000);
+	assert_true(parse(CONTROLLER_FLAGS, "--sweep-interval 0", &options, &err));
+	assert_int_equal(options.sweep_interval_ms, 0);
 }
 
 static void options_parse__takes_repeatable_flags_in_order(void **state)
@@ -326,6 +340,7 @@ int main(void)
 		cmocka_unit_test(options_parse__cuts_what_it_repeats),
 		cmocka_unit_test(options_parse__takes_every_flag_of_the_controller),
 		cmocka_unit_test(options_parse__reads_times_with_their_unit),
+		cmocka_unit_test(options_parse__lets_sweeps_be_off),
 		cmocka_unit_test(options_parse__takes_repeatable_flags_in_order),
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),
 		cmocka_unit_test(options_parse__leaves_alone_what_is_not_given),

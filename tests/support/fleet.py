@@ -79,7 +79,7 @@ class Broker:
         config.chmod(0o600)
         # Who counts calls wants no look at members among them; a later flag wins.
         command = [file, "controller", "--kubeconfig", str(config), "--namespace", OWN,
-                   "--member-check-interval", "24h", *flags]
+                   "--member-check-interval", "24h", "--sweep-interval", "0", *flags]
         if loopback:
             command.append("--allow-loopback-members")
         with open(self.log_path, "wb") as log:

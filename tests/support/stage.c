@@ -39,7 +39,7 @@ static void hear(void *context, const struct access_news *news)
 	if (strstr(text_chars(&line), SAMPLE_TOKEN_CANARY))
 		fail_msg("a token is told: %s", text_chars(&line));
 	stage->news[stage->news_count++] = (struct stage_news){
-		.request_key = memory_text(news->access->request_key),
+		.request_key = memory_text(access_news_key(news)),
 		.line = text_take(&line),
 	};
 }
