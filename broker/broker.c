@@ -7,6 +7,7 @@
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/memory.h>
+#include <base/secret.h>
 
 #include "admission_service.h"
 #include "core/access.h"
@@ -18,6 +19,7 @@
 #include "edge/http_client.h"
 #include "edge/hub_config.h"
 #include "edge/hub_id.h"
+#include "edge/hub_key.h"
 #include "edge/kube_client.h"
 #include "edge/kube_watch.h"
 #include "edge/log.h"
@@ -61,7 +63,9 @@ struct broker {
 	struct admission_service *admission;
 	struct access_settings settings;
 	char *hub_id;
+	struct secret hub_key;
 	struct hub_id_search *hub_id_search;
+	struct hub_key_search *hub_key_search;
 	struct hub_watch watches[WATCH_COUNT];
 	size_t synced; /* watches with a list, and the first word on admission */
 	struct loop_timer work_timer;
@@ -120,11 +124,13 @@ static void wake(void *context)
 static void tell(void *context, const struct access_news *news)
 {
 	struct broker *broker = context;
+	const struct access *access = news->access;
 	bool warning = strcmp(news->type, "Warning") == 0;
 
 	log_event(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, news->message, "request",
-		  news->access->request_key, "uid", news->access->uid, "clusterProfile",
-		  news->access->profile_key, "action", news->action, "reason", news->reason, NULL);
+		  access ? access->request_key : NULL, "uid", access ? access->uid : NULL,
+		  "clusterProfile", access ? access->profile_key : news->profile_key, "action",
+		  news->action, "reason", news->reason, NULL);
 	event_recorder_post(broker->events, news);
 }
 
@@ -297,8 +303,10 @@ static void build_controller(struct broker *broker)
 		.profile_namespace = options->profile_namespace,
 		.protected_patterns = options->protected_namespaces.items,
 		.protected_count = options->protected_namespaces.count,
+		.nonce_key = secret_is_empty(&broker->hub_key) ? NULL : &broker->hub_key,
 		.member_check_interval_ms = options->member_check_interval_ms,
 		.credential_check_interval_ms = options->credential_check_interval_ms,
+		.sweep_interval_ms = options->sweep_interval_ms,
 		.deletion_deadline_s = options->deletion_deadline_s,
 		.renew_at_percent = options->renew_at_percent,
 	};
@@ -339,9 +347,8 @@ static void tell_hub_id(struct broker *broker, bool known)
 	health_service_set_ready(broker->health, "hub-id", known, "it is not known yet");
 }
 
-static void begin(struct broker *broker, const char *hub_id)
+static void begin(struct broker *broker)
 {
-	broker->hub_id = memory_text(hub_id);
 	tell_hub_id(broker, true);
 	build_controller(broker);
 	keep_own_credentials(broker);
@@ -356,6 +363,56 @@ static void begin(struct broker *broker, const char *hub_id)
 	});
 }
 
+/* ERR ends the process, unless another try of FIND may help. */
+static void try_again(struct broker *broker, const struct error *err, const char *what,
+		      void (*find)(void *context))
+{
+	if (err->kind == ERROR_UNAVAILABLE && ++broker->tries < HUB_TRIES) {
+		log_event(LOG_LEVEL_WARNING, "the hub does not answer, trying again", "error",
+			  err->text, NULL);
+		loop_timer_set(broker->loop, &broker->retry_timer, HUB_RETRY_MS, find, broker);
+		return;
+	}
+	broker->fatal = *err;
+	error_wrap(&broker->fatal, "find the %s in namespace %s", what, broker->options->namespace);
+	loop_stop(broker->loop);
+}
+
+static void find_hub_key(void *context);
+
+static void hub_key_answered(void *context, const struct secret *key, const struct error *err)
+{
+	struct broker *broker = context;
+
+	broker->hub_key_search = NULL;
+	if (key) {
+		broker->hub_key = secret_dup(key);
+		begin(broker);
+	} else if (err->kind == ERROR_DENIED) { /* rights of before there was a key */
+		log_event(LOG_LEVEL_WARNING,
+			  "the broker may not make or read the hub's key: members are not swept; "
+			  "apply the output of credbroker hub-rbac again",
+			  "reason", "HubKeyDenied", "error", err->text, NULL);
+		begin(broker);
+	} else {
+		try_again(broker, err, "hub's key", find_hub_key);
+	}
+}
+
+static void find_hub_key(void *context)
+{
+	struct broker *broker = context;
+
+	broker->hub_key_search = hub_key_find(broker->hub.client, broker->options->namespace,
+					      hub_key_answered, broker);
+}
+
+static void take_hub_id(struct broker *broker, const char *hub_id)
+{
+	broker->hub_id = memory_text(hub_id);
+	find_hub_key(broker);
+}
+
 static void find_hub_id(void *context);
 
 static void hub_id_answered(void *context, const char *hub_id, const struct error *err)
@@ -363,20 +420,10 @@ static void hub_id_answered(void *context, const char *hub_id, const struct erro
 	struct broker *broker = context;
 
 	broker->hub_id_search = NULL;
-	if (hub_id) {
-		begin(broker, hub_id);
-		return;
-	}
-	if (err->kind == ERROR_UNAVAILABLE && ++broker->tries < HUB_TRIES) {
-		log_event(LOG_LEVEL_WARNING, "the hub does not answer, trying again", "error",
-			  err->text, NULL);
-		loop_timer_set(broker->loop, &broker->retry_timer, HUB_RETRY_MS, find_hub_id,
-			       broker);
-		return;
-	}
-	broker->fatal = *err;
-	error_wrap(&broker->fatal, "find the hub id in namespace %s", broker->options->namespace);
-	loop_stop(broker->loop);
+	if (hub_id)
+		take_hub_id(broker, hub_id);
+	else
+		try_again(broker, err, "hub id", find_hub_id);
 }
 
 static void find_hub_id(void *context)
@@ -495,7 +542,7 @@ bool broker_run(struct broker *broker, struct error *err)
 	if (!broker->options->kubeconfig)
 		check_pod_ca(broker);
 	if (broker->options->hub_id)
-		begin(broker, broker->options->hub_id);
+		take_hub_id(broker, broker->options->hub_id);
 	else
 		find_hub_id(broker);
 	if (!loop_run(broker->loop, err))
@@ -522,11 +569,13 @@ void broker_free(struct broker *broker)
 	leadership_free(broker->leadership);
 	hub_connection_close(&broker->hub);
 	hub_id_abandon(broker->hub_id_search);
+	hub_key_abandon(broker->hub_key_search);
 	event_recorder_free(broker->events);
 	access_controller_free(broker->controller);
 	admission_service_free(broker->admission);
 	http_client_free(broker->http);
 	loop_free(broker->loop);
 	memory_free(broker->hub_id);
+	secret_done(&broker->hub_key);
 	memory_free(broker);
 }

@@ -16,6 +16,7 @@
 
 enum {
 	MEMBER_CHECK_INTERVAL_MS = 10 * 60 * 1000,
+	SWEEP_INTERVAL_MS = 60 * 60 * 1000,
 	CREDENTIAL_CHECK_INTERVAL_MS = 10 * 60 * 1000,
 	DELETION_DEADLINE_S = 10 * 60,
 	MEMBER_CREDENTIAL_LIFETIME_S = 24 * 3600, /* a hub may be away for a night */
@@ -168,6 +169,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 		.identity_namespace = "credbroker-identities",
 		.member_check_interval_ms = MEMBER_CHECK_INTERVAL_MS,
 		.credential_check_interval_ms = CREDENTIAL_CHECK_INTERVAL_MS,
+		.sweep_interval_ms = SWEEP_INTERVAL_MS,
 		.deletion_deadline_s = DELETION_DEADLINE_S,
 		.leader_timing = {LEASE_MS, RENEW_MS, RETRY_MS},
 		.member_credential_lifetime_s = MEMBER_CREDENTIAL_LIFETIME_S,

@@ -139,6 +139,13 @@ static bool take_credential_check_interval(struct options *options, const char *
 	       take_time_ms(&options->credential_check_interval_ms, value, err);
 }
 
+/* "0" is off. */
+static bool take_sweep_interval(struct options *options, const char *value, struct error *err)
+{
+	options->sweep_interval_ms = 0;
+	return strcmp(value, "0") == 0 || take_time_ms(&options->sweep_interval_ms, value, err);
+}
+
 static bool take_deletion_deadline(struct options *options, const char *value, struct error *err)
 {
 	return option_time_take(value, &options->deletion_deadline_s, err);
@@ -333,6 +340,9 @@ const struct option_flag CONTROLLER_FLAGS[] = {
 	 "how often a member is asked whether it still takes a delivered credential; 0: never "
 	 "(default: 10m)",
 	 take_credential_check_interval},
+	{"sweep-interval", "TIME",
+	 "how often objects without a record are looked for on a member; 0: never (default: 1h)",
+	 take_sweep_interval},
 	{"deletion-deadline", "TIME",
 	 "how long the deletion of a request waits for a member that is away (default: 10m)",
 	 take_deletion_deadline},

@@ -31,11 +31,12 @@ struct options {
 	const char *metrics_address; /* the same */
 	int64_t member_check_interval_ms;
 	int64_t credential_check_interval_ms; /* 0: never */
+	int64_t sweep_interval_ms;            /* 0: off */
 	int64_t deletion_deadline_s;
 	struct leader_timing leader_timing;
-	bool leader_elect; /* false: the Lease is taken at once */
+	bool leader_elect;                    /* false: the Lease is taken at once */
 	int64_t member_credential_lifetime_s; /* 0: no own credentials on members */
-	int64_t renew_at_percent; /* 0: as usual */
+	int64_t renew_at_percent;             /* 0: as usual */
 	bool allow_loopback_members;
 	bool debug;
 	/* member-rbac, hub-rbac */

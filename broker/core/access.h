@@ -66,6 +66,7 @@ struct access {
 	bool ending;           /* as the last pass saw it */
 	bool rests;            /* ... it has all it asked for */
 	bool secret_suspected; /* an anchor that is gone had a token, which a Secret may hold */
+	bool secret_left;      /* it is ours by its mark, of a record that was lost */
 	bool secret_gone;      /* withdrawn, or seen to be absent or foreign while ending */
 
 	int64_t renew_at_ms;      /* monotonic; of the delivered token; 0: not taken up yet */

@@ -17,6 +17,7 @@
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/member_checks.h"
+#include "core/member_sweeps.h"
 #include "core/request.h"
 #include "core/step_lines.h"
 #include "core/store.h"
@@ -31,6 +32,7 @@ struct access_controller {
 	struct step_lines lines;
 	struct access_pass pass;
 	struct access_tally tally;
+	struct member_sweeps *sweeps;
 	bool begun;
 	bool ended;
 	bool all_concerned; /* every access is to be looked at */
@@ -109,6 +111,16 @@ struct access_controller *access_controller_new(const struct access_controller_c
 		}),
 		.round = 1,
 	};
+	controller->sweeps = member_sweeps_new(&(struct member_sweeps_config){
+		.hub = config->hub,
+		.executor = config->executor,
+		.clock = config->clock,
+		.settings = config->settings,
+		.seen = &controller->seen,
+		.index = &controller->index,
+		.tell = config->tell,
+		.context = config->context,
+	});
 	return controller;
 }
 
@@ -118,6 +130,7 @@ void access_controller_free(struct access_controller *controller)
 		return;
 	destinations_free(controller->steps.destinations);
 	member_checks_free(controller->pass.checks);
+	member_sweeps_free(controller->sweeps);
 	step_lines_done(&controller->lines);
 	access_index_done(&controller->index);
 	hub_state_done(&controller->seen);
@@ -231,6 +244,7 @@ void access_controller_member_changed(struct access_controller *controller, cons
 	struct arrival arrival = {controller, profile_key, {.state = MEMBER_NO_ACCESS}};
 
 	member_checks_member_changed(controller->pass.checks, profile_key);
+	member_sweeps_member_changed(controller->sweeps, profile_key);
 	if (!controller->begun)
 		return;
 	arrival.member = executor->member(executor->context, profile_key);
@@ -245,6 +259,8 @@ void access_controller_access_changed(struct access_controller *controller, cons
 static void profile_changed(struct access_controller *controller, const char *key)
 {
 	controller->pass.round++; /* policies may select it by its labels */
+	if (controller->begun)
+		member_sweeps_want(controller->sweeps, key);
 	add_concerned(controller, has_another_chance, key);
 }
 
@@ -322,6 +338,7 @@ void access_controller_begin(struct access_controller *controller)
 	controller->begun = true;
 	store_each(controller->seen.requests, show_request, controller);
 	store_each(controller->seen.ledgers, show_ledger, controller);
+	member_sweeps_want_all(controller->sweeps);
 	controller->config.wake(controller->config.context);
 }
 
@@ -366,6 +383,7 @@ void access_controller_run(struct access_controller *controller)
 
 		if (!access) {
 			member_checks_run(controller->pass.checks); /* nothing else is due */
+			member_sweeps_run(controller->sweeps);
 			break;
 		}
 		access_pass_run(&controller->pass, access);
@@ -374,16 +392,22 @@ void access_controller_run(struct access_controller *controller)
 			&controller->index); /* who was called may have had no use for its place */
 }
 
+/* -1 is never. */
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 int64_t access_controller_next_due_ms(const struct access_controller *controller)
 {
-	int64_t due_ms = work_queue_next_due_ms(controller->index.queue);
-	int64_t check_ms = member_checks_next_due_ms(controller->pass.checks);
+	int64_t background_ms = sooner(member_checks_next_due_ms(controller->pass.checks),
+				       member_sweeps_next_due_ms(controller->sweeps));
 
 	if (!controller->begun || controller->ended)
 		return -1;
 	if (controller->all_concerned)
 		return 0;
-	return due_ms < 0 || (check_ms >= 0 && check_ms < due_ms) ? check_ms : due_ms;
+	return sooner(work_queue_next_due_ms(controller->index.queue), background_ms);
 }
 
 const struct access_tally *access_controller_tally(struct access_controller *controller)

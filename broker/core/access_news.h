@@ -1,4 +1,5 @@
-/* access_news.h - what people and logs are told of a request: as Event, log line, never as truth.
+/* access_news.h - what people and logs are told of a request or a member: as Event, log line, never
+ * as truth.
  *
  * Pure. No text in it holds a secret. */
 #ifndef CORE_ACCESS_NEWS_H
@@ -11,12 +12,17 @@ struct access_plan;
 
 /* All strings are borrowed, and live as long as the step that they tell of. */
 struct access_news {
-	const struct access *access;
-	const char *type;   /* "Normal" or "Warning" */
-	const char *action; /* what was tried, as Events name it: "Issue", "Revoke" */
-	const char *reason; /* CamelCase */
+	const struct access *access; /* NULL: it is about the member of profile_key */
+	const char *type;            /* "Normal" or "Warning" */
+	const char *action;          /* what was tried, as Events name it: "Issue", "Revoke" */
+	const char *reason;          /* CamelCase */
 	const char *message;
+	const char *profile_key; /* "namespace/name"; not with an access */
+	const char *profile_uid; /* NULL: not known */
 };
+
+/* The "namespace/name" of what NEWS is about. Borrowed. */
+const char *access_news_key(const struct access_news *news);
 
 /* Each is false when there is nothing to tell, or nothing new. */
 

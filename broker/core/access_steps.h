@@ -22,6 +22,7 @@ struct error;
 struct hub_state;
 struct json;
 struct kube_resource;
+struct secret;
 struct store;
 
 struct access_settings {
@@ -32,10 +33,12 @@ struct access_settings {
 	const char *const
 		*protected_patterns; /* of member namespaces, more than the engine's own */
 	size_t protected_count;
+	const struct secret *nonce_key;   /* what nonces follow from; NULL: they are drawn */
 	int64_t deletion_deadline_s;      /* how long a deletion waits for a member that is away */
 	int64_t member_check_interval_ms; /* 0: members are not looked at */
 	int64_t credential_check_interval_ms; /* 0: members are not asked about credentials */
-	int64_t renew_at_percent; /* of the lifetime, where no policy says it; 0: as usual */
+	int64_t renew_at_percent;  /* of the lifetime, where no policy says it; 0: as usual */
+	int64_t sweep_interval_ms; /* 0: nothing is swept */
 };
 
 struct access_steps {

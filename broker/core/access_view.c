@@ -209,6 +209,8 @@ static void view_credential(const struct access_view *view, struct access_facts 
 	facts->delivery_recheck_at_ms = access->delivery_recheck_at_ms;
 	if (access->delivery == DELIVERY_FOREIGN && view->now_ms >= access->delivery_recheck_at_ms)
 		facts->delivery = DELIVERY_UNKNOWN;
+	if (access->secret_left && ledger) /* the new record has its mark, too */
+		facts->delivery = DELIVERY_UNKNOWN;
 	facts->token_in_hand = !secret_is_empty(&access->token.secret);
 	facts->token_proved = access->token.proved;
 	facts->next_mint_at_ms = access->next_mint_at_ms;

@@ -42,8 +42,13 @@ static void postpone(struct access_steps *steps, struct access *access)
 static void tell(const struct access_steps *steps, const struct access *access, const char *reason,
 		 const char *message)
 {
-	steps->tell(steps->context,
-		    &(struct access_news){access, "Warning", "Check", reason, message});
+	steps->tell(steps->context, &(struct access_news){
+					    .access = access,
+					    .type = "Warning",
+					    .action = "Check",
+					    .reason = reason,
+					    .message = message,
+				    });
 }
 
 /* Its record says from now on that it is void: also the next process would replace it. */

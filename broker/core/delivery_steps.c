@@ -17,6 +17,7 @@
 #include "core/ledger.h"
 #include "core/renewal.h"
 #include "core/request.h"
+#include "core/request_nonce.h"
 #include "core/store.h"
 #include "delivery/cluster_facts.h"
 #include "delivery/secret_object.h"
@@ -84,6 +85,23 @@ bool delivery_steps_is_ours(const struct access *access, const struct json *live
 	if (ledger->secret.uid)
 		return text_same(ledger->secret.uid, uid);
 	ledger_mark(ledger, "Secret", ledger->secret.namespace, ledger->secret.name, mark);
+	return text_same(mark, secret_object_mark(live));
+}
+
+/* Without a record there is nothing to hold it against but what the next record will say. */
+static bool secret_is_left(const struct access_steps *steps, const struct access *access,
+			   const struct json *live)
+{
+	cleanup_with(place_done) struct place place = place_of(access);
+	struct ledger next = {0};
+	char nonce[NONCE_SIZE];
+	char mark[DIGEST_SHORT_SIZE];
+
+	if (access->ledger || !steps->settings->nonce_key)
+		return false;
+	request_nonce(steps->settings->nonce_key, steps->settings->hub_id, access->uid, nonce);
+	next.nonce = nonce;
+	ledger_mark(&next, "Secret", place.namespace, place.name, mark);
 	return text_same(mark, secret_object_mark(live));
 }
 
@@ -160,11 +178,15 @@ void delivery_steps_fail(struct access_steps *steps, struct access *access,
 static void delivery_answered(struct access_steps *steps, struct access *access,
 			      const struct kube_reply *reply)
 {
+	access->secret_left = false;
 	if (reply->kube.reason == KUBE_REASON_NOT_FOUND) {
 		delivery_steps_note_missing(access);
 	} else if (reply->err) {
 		delivery_steps_fail(steps, access, reply);
 		return;
+	} else if (secret_is_left(steps, access, reply->object)) {
+		delivery_steps_note_missing(access);
+		access->secret_left = true;
 	} else if (delivery_steps_is_ours(access, reply->object)) {
 		delivery_steps_note(access, reply->object, access->ledger->secret.generation);
 		resume_overlap(steps, access);

@@ -64,14 +64,16 @@ struct json *event_render_content(const struct event_content *content, const cha
 	return event;
 }
 
-static void set_request(struct event_content *content, const struct access *access,
+static void set_subject(struct event_content *content, const struct access_news *news,
 			const char *namespace)
 {
+	const char *key = access_news_key(news);
+
 	content->api_version = "multicluster.x-k8s.io/v1alpha1";
-	content->kind = KUBE_AUTH_TOKEN_REQUESTS.kind;
+	content->kind = news->access ? KUBE_AUTH_TOKEN_REQUESTS.kind : KUBE_CLUSTER_PROFILES.kind;
 	content->namespace = namespace;
-	content->name = access->request_key + strcspn(access->request_key, "/") + 1;
-	content->uid = access->uid;
+	content->name = key + strcspn(key, "/") + 1;
+	content->uid = news->access ? news->access->uid : news->profile_uid;
 }
 
 static void set_record(struct event_content *content, const struct access *access,
@@ -88,7 +90,7 @@ struct json *event_render(const struct access_news *news, const char *record_nam
 			  const char *instance, int64_t wall_us)
 {
 	const struct access *access = news->access;
-	const char *key = access->request_key;
+	const char *key = access_news_key(news);
 	cleanup_free char *namespace = memory_bytes(key, strcspn(key, "/"));
 	struct text message cleanup_text = text_with_max(2 * NOTE_MAX);
 	struct event_content content = {
@@ -97,12 +99,12 @@ struct json *event_render(const struct access_news *news, const char *record_nam
 		.reason = news->reason,
 	};
 
-	if (access->request_gone) {
+	if (access && access->request_gone) {
 		set_record(&content, access, record_namespace);
 		/* the name of a record tells nobody whose it is */
 		text_appendf(&message, "request %s: ", key);
 	} else {
-		set_request(&content, access, namespace);
+		set_subject(&content, news, namespace);
 	}
 	text_append_bytes(&message, news->message, strnlen(news->message, NOTE_MAX));
 	content.message = text_chars(&message);

@@ -136,10 +136,10 @@ static void tell_placeholders(struct case_at_hand *this)
 			this->notes,
 			"The id of the hub is not known, so these names are those of a hub called "
 			"\"" EXPLANATION_NO_HUB_ID "\": give --hub-id.");
-	json_append_string(this->notes,
-			   "The marks, and the name of the Secret that the token is bound to, are "
-			   "digests over a nonce that is drawn when the request is served; here it "
-			   "is zero.");
+	json_append_string(
+		this->notes,
+		"The marks, and the name of the Secret that the token is bound to, are "
+		"digests over a nonce that follows from the hub's key; here it is zero.");
 }
 
 static struct ledger *plan_ledger(const struct case_at_hand *this)

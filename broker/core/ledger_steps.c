@@ -16,6 +16,7 @@
 #include "core/ledger.h"
 #include "core/ledger_record.h"
 #include "core/request.h"
+#include "core/request_nonce.h"
 #include "core/rights.h"
 #include "core/store.h"
 
@@ -97,10 +98,7 @@ static bool is_what_we_sent(const struct access_steps *steps, const struct acces
 static void take_live_ledger(struct access_steps *steps, struct access *access, struct ledger *live,
 			     const struct json *object)
 {
-	bool same = access->ledger && text_same(live->nonce, access->ledger->nonce);
-
-	if (same &&
-	    (access->plan.step == ACCESS_OPEN_LEDGER || is_what_we_sent(steps, access, object))) {
+	if (access->ledger && is_what_we_sent(steps, access, object)) {
 		ledger_free(live);
 		note_version(access, object);
 		access_steps_succeed(steps, access);
@@ -187,7 +185,7 @@ static struct ledger *first_ledger(const struct access_steps *steps, const struc
 		steps->executor.member(steps->executor.context, access->profile_key);
 	char nonce[NONCE_SIZE];
 
-	digest_nonce(nonce);
+	request_nonce(steps->settings->nonce_key, steps->settings->hub_id, access->uid, nonce);
 	return ledger_new(request, access->rights,
 			  &(struct ledger_plan){
 				  .hub_id = steps->settings->hub_id,

@@ -20,6 +20,7 @@
 #include "core/ledger.h"
 #include "core/member_objects.h"
 #include "core/rights.h"
+#include "core/spread.h"
 #include "core/store.h"
 #include "core/work_queue.h"
 
@@ -109,20 +110,6 @@ void member_checks_free(struct member_checks *checks)
 	memory_free(checks);
 }
 
-/* Spreads the looks; needs no better randomness than the names of members, which often differ in
- * their last character only. */
-static int64_t spread(const struct member_check *check, int64_t width_ms)
-{
-	uint32_t hash = 2166136261U + check->rounds * 2654435761U;
-
-	for (const char *c = check->profile_key; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 16777619U;
-	hash = (hash ^ hash >> 16) * 0x85ebca6bU;
-	hash = (hash ^ hash >> 13) * 0xc2b2ae35U;
-	hash ^= hash >> 16;
-	return (int64_t)((uint64_t)hash * (uint64_t)width_ms >> 32);
-}
-
 /* Replies come between two runs: the next time to run is another one then. */
 static void add_in(struct member_checks *checks, const struct member_check *check, int64_t delay_ms)
 {
@@ -142,7 +129,8 @@ void member_checks_want(struct member_checks *checks, const char *profile_key)
 	check->profile_key = memory_text(profile_key);
 	check->page_size = MEMBER_PAGE_SIZE;
 	store_put(checks->members, profile_key, check);
-	add_in(checks, check, spread(check, checks->config.interval_ms));
+	add_in(checks, check,
+	       spread_ms(check->profile_key, check->rounds, checks->config.interval_ms));
 }
 
 void member_checks_member_changed(struct member_checks *checks, const char *profile_key)
@@ -164,7 +152,8 @@ static void rest(struct member_check *check, bool soon)
 	check->rounds++;
 	forget_look(check);
 	work_queue_done(check->checks->queue, check->profile_key);
-	add_in(check->checks, check, delay_ms + spread(check, interval_ms / 5));
+	add_in(check->checks, check,
+	       delay_ms + spread_ms(check->profile_key, check->rounds, interval_ms / 5));
 }
 
 /* What is wanted of it must be known; what goes is nobody's loss. */
@@ -274,7 +263,10 @@ static bool find_first(void *context, const char *uid, void *object)
 {
 	struct member_check *check = context;
 	const struct access *access = object;
-	struct access_news news = {access, "Warning", "Check", "MemberCheckDenied", NULL};
+	struct access_news news = {.access = access,
+				   .type = "Warning",
+				   .action = "Check",
+				   .reason = "MemberCheckDenied"};
 	char message[256];
 
 	(void)uid;

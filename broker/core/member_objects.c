@@ -164,6 +164,30 @@ bool member_object_is_ours(const struct ledger *ledger, size_t index, const stru
 	return text_same(mark, live_mark);
 }
 
+const char *member_object_request(const struct json *live, const char *hub_id)
+{
+	const struct json *labels = json_find(live, "metadata", "labels");
+	const char *uid = json_find_string(labels, REQUEST_LABEL);
+	bool ours = text_same(json_find_string(labels, MANAGER_LABEL), "credbroker") &&
+		    text_same(json_find_string(labels, HUB_LABEL), hub_id);
+
+	return ours && !text_is_empty(uid) && strlen(uid) <= UID_MAX ? uid : NULL;
+}
+
+bool member_object_has_mark(const struct json *live, const struct kube_resource *resource,
+			    const char *nonce)
+{
+	struct ledger ledger = {.nonce = (char *)nonce}; /* only read */
+	const char *name = json_find_string(live, "metadata", "name");
+	char mark[DIGEST_SHORT_SIZE];
+
+	if (!name)
+		return false;
+	ledger_mark(&ledger, resource->kind, json_find_string(live, "metadata", "namespace"), name,
+		    mark);
+	return text_same(mark, json_find_string(live, "metadata", "annotations", MARK_ANNOTATION));
+}
+
 const char *member_object_uid(const struct json *live)
 {
 	const char *uid = json_find_string(live, "metadata", "uid");
@@ -267,12 +291,24 @@ const char *member_object_editor(const struct json *live)
 	return editor;
 }
 
+/* So that it goes with its ServiceAccount when nobody knows its name any more. */
+static void add_owner(struct json *metadata, const struct ledger *ledger)
+{
+	struct json *owner = json_append_object(json_add_array(metadata, "ownerReferences"));
+
+	json_add_string(owner, "apiVersion", "v1");
+	json_add_string(owner, "kind", "ServiceAccount");
+	json_add_string(owner, "name", ledger->objects[0].name);
+	json_add_string(owner, "uid", ledger->objects[0].uid);
+}
+
 struct json *member_anchor_render(const struct ledger *ledger, int64_t generation)
 {
 	cleanup_free char *name = ledger_anchor_name(ledger, generation);
 	struct json *anchor = object_new("v1", "Secret");
 
-	add_metadata(anchor, ledger, "Secret", ledger->identity_namespace, name, NULL);
+	add_owner(add_metadata(anchor, ledger, "Secret", ledger->identity_namespace, name, NULL),
+		  ledger);
 	json_add_string(anchor, "type", "credbroker.dev/anchor");
 	return anchor;
 }

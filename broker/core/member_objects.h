@@ -12,6 +12,7 @@
 
 struct error;
 struct json;
+struct kube_resource;
 struct ledger;
 struct ledger_object;
 struct request;
@@ -30,6 +31,14 @@ bool member_object_binds_existing(const struct ledger *ledger, size_t index);
 
 /* True when LIVE is what we made: its UID is recorded, or it carries our mark. */
 bool member_object_is_ours(const struct ledger *ledger, size_t index, const struct json *live);
+
+/* The UID of the request that LIVE was made for by the hub HUB_ID, as its labels say, which prove
+ * nothing; NULL: they do not say so. Borrowed. */
+const char *member_object_request(const struct json *live, const char *hub_id);
+
+/* True when LIVE, an object of RESOURCE, carries the mark that NONCE gives at its place. */
+bool member_object_has_mark(const struct json *live, const struct kube_resource *resource,
+			    const char *nonce);
 
 /* The UID of an object as a member answered with it; NULL when it has none that the ledger could
  * hold. Borrowed. */
@@ -55,7 +64,8 @@ void member_object_digest(const struct json *object, char ret_digest[DIGEST_SHOR
 const char *member_object_editor(const struct json *live);
 
 /* The anchor Secret of GENERATION: no data, no finalizers, because with one its deletion would not
- * revoke for a minute (kube-semantics T-09). The caller's. */
+ * revoke for a minute (kube-semantics T-09). The ServiceAccount, whose UID must be on record, owns
+ * it: the member deletes it after that. The caller's. */
 struct json *member_anchor_render(const struct ledger *ledger, int64_t generation);
 
 /* A TokenRequest bound to the anchor and to this very ServiceAccount by UID (T-02, T-08). */

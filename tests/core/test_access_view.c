@@ -326,6 +326,18 @@ static void access_view_facts__looks_at_a_foreign_secret_again(void **state)
 	assert_int_equal(facts().delivery, DELIVERY_UNKNOWN);
 }
 
+static void access_view_facts__looks_again_at_a_secret_of_a_lost_record(void **state)
+{
+	struct ledger *ledger = TAKE_PTR(access->ledger);
+
+	(void)state;
+	access->delivery = DELIVERY_MISSING;
+	access->secret_left = true;
+	assert_int_equal(facts().delivery, DELIVERY_MISSING);
+	access->ledger = ledger;
+	assert_int_equal(facts().delivery, DELIVERY_UNKNOWN);
+}
+
 static void access_view_facts__knows_tokens_times_and_failures(void **state)
 {
 	(void)state;
@@ -526,6 +538,7 @@ int main(void)
 		TEST(access_view_facts__counts_a_delivery_only_with_its_token_on_record),
 		TEST(access_view_facts__compares_the_token_with_what_is_asked_for),
 		TEST(access_view_facts__looks_at_a_foreign_secret_again),
+		TEST(access_view_facts__looks_again_at_a_secret_of_a_lost_record),
 		TEST(access_view_facts__knows_tokens_times_and_failures),
 		TEST(access_view_facts__finds_nothing_to_change_where_all_is_as_wanted),
 		TEST(access_view_facts__changes_nothing_without_rights),

@@ -10,6 +10,7 @@
 #include <base/cleanup.h>
 #include <base/json.h>
 #include <base/memory.h>
+#include <base/text.h>
 
 #include "broker/core/access.h"
 #include "broker/core/access_news.h"
@@ -52,6 +53,27 @@ static void event_render__has_what_the_api_server_asks_for(void **state)
 	text = json_dump(event, &size);
 	expected_text = json_dump(expected, &size);
 	assert_string_equal(text, expected_text);
+}
+
+static void event_render__is_about_a_profile_where_there_is_no_request(void **state)
+{
+	cleanup_json struct json *event =
+		event_render(&(struct access_news){.type = "Warning",
+						   .action = "Sweep",
+						   .reason = "SweepStopped",
+						   .message = "more than may go",
+						   .profile_key = "fleet-system/member-1",
+						   .profile_uid = "profile-1"},
+			     "credbroker-system", "credbroker-1", NOON_US);
+	cleanup_json struct json *pattern = json_pattern_parse(
+		"{'metadata':{'namespace':'fleet-system','name':'member-1.*'},"
+		"'regarding':{'apiVersion':'multicluster.x-k8s.io/v1alpha1',"
+		"'kind':'ClusterProfile','namespace':'fleet-system','name':'member-1',"
+		"'uid':'profile-1'},'action':'Sweep','note':'more than may go'}");
+	cleanup_text struct text why = text_with_max(1000);
+
+	(void)state;
+	assert_true(json_pattern_matches(pattern, event, &why));
 }
 
 /* RFC 1123 subdomain: labels of letters, digits and dashes, none of them empty or with a dash at
@@ -125,7 +147,11 @@ static void event_render__gives_the_same_bytes_for_the_same_news(void **state)
 static void event_render__is_about_the_record_of_a_request_that_is_gone(void **state)
 {
 	struct access *access = access_new("request-1", "team-a/reader");
-	const struct access_news news = {access, "Warning", "Revoke", "RevocationPending", "away"};
+	const struct access_news news = {.access = access,
+					 .type = "Warning",
+					 .action = "Revoke",
+					 .reason = "RevocationPending",
+					 .message = "away"};
 	cleanup_json struct json *event = NULL;
 
 	(void)state;
@@ -148,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(event_render__has_what_the_api_server_asks_for),
+		cmocka_unit_test(event_render__is_about_a_profile_where_there_is_no_request),
 		cmocka_unit_test(event_render__has_a_legal_name_for_every_legal_name),
 		cmocka_unit_test(event_render__cuts_the_note_at_a_character),
 		cmocka_unit_test(event_render__gives_the_same_bytes_for_the_same_news),

@@ -238,16 +238,20 @@ static void member_object_is_intact__compares_what_gives_rights(void **state)
 	}
 }
 
-static void member_anchor_render__holds_nothing(void **state)
+static void member_anchor_render__holds_nothing_and_goes_with_its_account(void **state)
 {
-	cleanup_json struct json *anchor = member_anchor_render(ledger, 7);
 	cleanup_free char *name = ledger_anchor_name(ledger, 7);
+	cleanup_json struct json *anchor = NULL;
 
 	(void)state;
+	ledger->objects[ACCOUNT].uid = memory_text("account-1");
+	anchor = member_anchor_render(ledger, 7);
 	assert_matches(anchor, "{'apiVersion':'v1','kind':'Secret','type':'credbroker.dev/anchor',"
 			       "'data':null,'stringData':null,'metadata':{"
 			       "'namespace':'credbroker-identities','finalizers':null,"
-			       "'ownerReferences':null,"
+			       "'ownerReferences':[{'apiVersion':'v1','kind':'ServiceAccount',"
+			       "'name':'reader','uid':'account-1','controller':null,"
+			       "'blockOwnerDeletion':null}],"
 			       "'labels':{'app.kubernetes.io/managed-by':'credbroker'}}}");
 	assert_string_equal(json_find_string(anchor, "metadata", "name"), name);
 }
@@ -418,7 +422,7 @@ int main(void)
 		TEST(member_object_difference__leaves_to_others_what_is_theirs),
 		TEST(member_object_editor__is_the_last_one_but_us),
 		TEST(member_objects_selector__is_for_one_hub),
-		TEST(member_anchor_render__holds_nothing),
+		TEST(member_anchor_render__holds_nothing_and_goes_with_its_account),
 		TEST(member_token_request_render__binds_to_anchor_and_identity_by_uid),
 		TEST(member_username__is_the_one_that_tokens_carry),
 	};

@@ -265,7 +265,8 @@ def test_objects_made_anew_by_hand_on_the_member_are_not_deleted(fleet):
     assert sorted(item["kind"] for item in mine) == [
         "ClusterRole", "ClusterRoleBinding", "Secret", "ServiceAccount"]
     theirs = {}
-    for item in mine:
+    # the anchor first: it goes with its ServiceAccount
+    for item in sorted(mine, key=lambda item: item["kind"] != "Secret"):
         where = object_path(item)
         fleet.member_api.delete(where)
         copied = {key: item["metadata"].get(key)

@@ -257,6 +257,7 @@ def test_missing_rights_to_watch_are_in_the_log(fleet):
                         and "Forbidden" in line.get("error", "")} == watched,
                what="each resource is named")
     assert broker.process.poll() is None
+    assert [line for line in broker.log() if line.get("reason") == "HubKeyDenied"]
     assert all(line["message"] != "ready" for line in broker.log())
     broker.stop()
 

@@ -41,7 +41,7 @@ HUB = {
         rule(["coordination.k8s.io"], ["leases"], ["get", "update"], "credbroker"),
         rule([""], ["secrets"], ["get", "list", "watch", "create", "update", "delete"]),
         rule([""], ["configmaps"], ["create"]),
-        rule([""], ["configmaps"], ["get"], "credbroker-hub"),
+        rule([""], ["configmaps"], ["get"], "credbroker-hub", "credbroker-hub-key"),
         rule([MULTICLUSTER], ["authtokenrequests"], ["create"]),
         rule([MULTICLUSTER], ["clusterprofiles"], ["request-token"], "credbroker-canary")],
     ("Role", TEAM, "credbroker-deliveries"): [

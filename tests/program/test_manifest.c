@@ -210,7 +210,7 @@ static void manifest_print_hub__gives_these_rights_and_no_others(void **state)
 		      " coordination.k8s.io leases get,update credbroker\n"
 		      "  secrets get,list,watch,create,update,delete \n"
 		      "  configmaps create \n"
-		      "  configmaps get credbroker-hub\n"
+		      "  configmaps get credbroker-hub,credbroker-hub-key\n"
 		      " multicluster.x-k8s.io authtokenrequests create \n"
 		      " multicluster.x-k8s.io clusterprofiles request-token credbroker-canary\n"
 		      "RoleBinding broker-system/credbroker-ledger: Role credbroker-ledger "

@@ -122,6 +122,8 @@ static const struct refusal refusals[] = {
 	 "--renew-at-percent: \"x0\" is no number from 30 to 80"},
 	{CONTROLLER_FLAGS, "--renew-at-percent 60s",
 	 "--renew-at-percent: \"60s\" is no number from 30 to 80"},
+	{CONTROLLER_FLAGS, "--sweep-interval 0s",
+	 "--sweep-interval: \"0s\" is no time from 1s to 24h, such as 30s, 10m or 2h"},
 	{CONTROLLER_FLAGS, "--debug=yes", "--debug takes no value"},
 	{CONTROLLER_FLAGS, "--debug yes", "unknown argument yes"},
 	{CONTROLLER_FLAGS, "--debug=", "--debug takes no value"},
@@ -271,6 +273,18 @@ static void options_parse__takes_no_checks_of_credentials(void **state)
 	assert_int_equal(options.credential_check_interval_ms, 0);
 }
 
+static void options_parse__lets_sweeps_be_off(void **state)
+{
+	struct options options = {.sweep_interval_ms = 7};
+	struct error err = {0};
+
+	(void)state;
+	assert_true(parse(CONTROLLER_FLAGS, "--sweep-interval 2h", &options, &err));
+	assert_int_equal(options.sweep_interval_ms, 7200000);
+	assert_true(parse(CONTROLLER_FLAGS, "--sweep-interval 0", &options, &err));
+	assert_int_equal(options.sweep_interval_ms, 0);
+}
+
 static void options_parse__takes_repeatable_flags_in_order(void **state)
 {
 	struct options options;
@@ -394,6 +408,7 @@ int main(void)
 		cmocka_unit_test(options_parse__reads_times_with_their_unit),
 		cmocka_unit_test(options_parse__reads_a_lifetime_or_0_for_none),
 		cmocka_unit_test(options_parse__takes_no_checks_of_credentials),
+		cmocka_unit_test(options_parse__lets_sweeps_be_off),
 		cmocka_unit_test(options_parse__takes_repeatable_flags_in_order),
 		cmocka_unit_test(options_parse__takes_a_flag_64_times_and_no_more),
 		cmocka_unit_test(options_parse__leaves_alone_what_is_not_given),

@@ -9,6 +9,7 @@ broker/core/claims.c                # reads a token's payload
 broker/core/kubeconfig.c            # reads files that the operator's kubeconfig names
 broker/core/own_credential.c        # reads and writes the Secret with our own credential on a member
 broker/core/pem.c                   # finds certificates and keys in PEM
+broker/core/request_nonce.c         # makes nonces of the hub's key
 broker/delivery/kubeconfig_format.c # writes the token for the application
 broker/delivery/secret_object.c     # writes the token for the application
 broker/edge/http_call.c             # refuses a token that would break a header

@@ -81,7 +81,7 @@ class Broker:
         # credentials among them; a later flag wins.
         command = [file, "controller", "--kubeconfig", str(config), "--namespace", OWN,
                    "--member-check-interval", "24h", "--credential-check-interval", "0",
-                   "--member-credential-lifetime", "0", *flags]
+                   "--sweep-interval", "0", "--member-credential-lifetime", "0", *flags]
         if loopback:
             command.append("--allow-loopback-members")
         with open(self.log_path, "wb") as log:

@@ -39,7 +39,7 @@ static void hear(void *context, const struct access_news *news)
 	if (strstr(text_chars(&line), SAMPLE_TOKEN_CANARY))
 		fail_msg("a token is told: %s", text_chars(&line));
 	stage->news[stage->news_count++] = (struct stage_news){
-		.request_key = memory_text(news->access->request_key),
+		.request_key = memory_text(access_news_key(news)),
 		.line = text_take(&line),
 	};
 }
@@ -67,13 +67,16 @@ static void show_namespace(struct stage *stage)
 
 struct stage *stage_new(void)
 {
+	static const char key[] = "0123456789abcdef0123456789abcdef";
 	struct stage *stage = memory_new(sizeof(*stage));
 	cleanup_json struct json *sample = sample_policy_json("{}");
 
 	fake_clock_init(&stage->clock);
 	stage->member_offset_ms = stage->clock.wall_us / 1000 - stage->clock.monotonic_ms;
 	stage->port = scripted_port_new();
+	stage->key = secret_from_bytes(key, sizeof(key) - 1);
 	stage->settings = (struct access_settings){
+		.nonce_key = &stage->key,
 		.deletion_deadline_s = 600,
 		.hub_id = "hub-1",
 		.namespace = "credbroker-system",
@@ -93,6 +96,7 @@ void stage_free(struct stage *stage)
 	scripted_port_free(stage->port);
 	access_controller_free(stage->controller);
 	json_free(stage->policy);
+	secret_done(&stage->key);
 	while (stage->news_count > 0)
 		stage_drop_news(stage);
 	memory_free(stage);

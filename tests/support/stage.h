@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <base/secret.h>
+
 #include "core/access_steps.h"
 #include "core/member_clock.h"
 #include "support/fake_clock.h"
@@ -30,6 +32,7 @@ struct stage {
 	int64_t member_offset_ms; /* ... its time less the monotonic one, with which it mints */
 	struct scripted_port *port;
 	struct access_settings settings;
+	struct secret key; /* of the hub */
 	struct access_controller *controller;
 	struct json *policy;
 	struct stage_news news[STAGE_NEWS_MAX]; /* oldest first */
