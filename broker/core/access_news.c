@@ -8,9 +8,12 @@
 #include "core/access.h"
 #include "core/access_status.h"
 
+/* While a denial is being confirmed, nothing is taken away yet. */
 static const char *action_of(const struct access *access)
 {
-	return access->ending ? "Revoke" : "Issue";
+	bool ends = access->ending && access->plan.step != ACCESS_CONFIRM_DENIAL;
+
+	return ends ? "Revoke" : "Issue";
 }
 
 static struct access_news news_of(const struct access *access, const char *type, const char *action,

@@ -124,6 +124,18 @@ static void access_news_of_step__tells_of_a_revocation(void **state)
 	assert_false(told_of_step(ACCESS_REMOVE_FINALIZER));
 }
 
+/* Nothing is taken away on the word of a watch, and nobody is told so. */
+static void access_news_of_step__speaks_of_no_revocation_before_it_is_certain(void **state)
+{
+	(void)state;
+	access->ending = true;
+	fail_with("HubUnavailable", "no answer");
+	assert_true(told_of_step(ACCESS_CONFIRM_DENIAL));
+	assert_news("Warning Issue HubUnavailable: no answer");
+	assert_true(told_of_step(ACCESS_MARK_REVOKING));
+	assert_news("Warning Revoke HubUnavailable: no answer");
+}
+
 static void access_news_of_step__tells_each_failure_once(void **state)
 {
 	(void)state;
@@ -220,6 +232,7 @@ int main(void)
 		TEST(access_news_of_step__tells_of_another_address),
 		TEST(access_news_of_step__tells_of_a_secret_that_was_edited),
 		TEST(access_news_of_step__tells_of_a_revocation),
+		TEST(access_news_of_step__speaks_of_no_revocation_before_it_is_certain),
 		TEST(access_news_of_step__tells_each_failure_once),
 		TEST(access_news_of_wait__tells_what_keeps_it),
 		TEST(access_news_of_wait__is_silent_about_what_passes),
