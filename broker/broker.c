@@ -1,7 +1,6 @@
 #include "broker.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <base/clock.h>
@@ -13,7 +12,6 @@
 #include "core/access.h"
 #include "core/access_controller.h"
 #include "core/access_news.h"
-#include "core/kube_path.h"
 #include "core/own_credential.h"
 #include "edge/event_recorder.h"
 #include "edge/http_client.h"
@@ -21,31 +19,22 @@
 #include "edge/hub_id.h"
 #include "edge/hub_key.h"
 #include "edge/kube_client.h"
-#include "edge/kube_watch.h"
 #include "edge/log.h"
 #include "edge/loop.h"
-#include "edge/member_access.h"
 #include "edge/own_credentials.h"
 #include "edge/push_executor.h"
 #include "health_service.h"
 #include "hub_connection.h"
+#include "hub_watches.h"
 #include "leadership.h"
 #include "metrics_service.h"
 #include "options.h"
 
 enum {
-	WATCH_COUNT = 8,
 	HUB_RETRY_MS = 2000,
 	CA_CHECK_MS = 60 * 1000,
 	STOP_MS = 1000, /* for the steps in flight, and the half of it for the Lease */
 	HUB_TRIES = 5,  /* at start only; afterwards the hub may be away for as long as it likes */
-};
-
-struct hub_watch {
-	struct broker *broker;
-	const struct kube_resource *resource;
-	const char *name; /* in probes */
-	struct kube_watch *watch;
 };
 
 struct broker {
@@ -66,8 +55,8 @@ struct broker {
 	struct secret hub_key;
 	struct hub_id_search *hub_id_search;
 	struct hub_key_search *hub_key_search;
-	struct hub_watch watches[WATCH_COUNT];
-	size_t synced; /* watches with a list, and the first word on admission */
+	struct hub_watches *watches;
+	int synced; /* of two: all watches have a list, and the first word on admission */
 	struct loop_timer work_timer;
 	struct loop_timer retry_timer;
 	struct loop_timer ca_timer;
@@ -134,25 +123,6 @@ static void tell(void *context, const struct access_news *news)
 	event_recorder_post(broker->events, news);
 }
 
-static void hub_changed(void *context, const char *key)
-{
-	const struct hub_watch *watch = context;
-
-	access_controller_changed(watch->broker->controller, watch->resource, key);
-}
-
-static void access_changed(void *context, const char *key)
-{
-	push_executor_access_changed(((struct hub_watch *)context)->broker->executor, key);
-}
-
-static void own_changed(void *context, const char *key)
-{
-	struct broker *broker = ((struct hub_watch *)context)->broker;
-
-	own_credentials_changed(push_executor_own(broker->executor), key);
-}
-
 static void tell_own(void *context, const struct own_news *news)
 {
 	struct broker *broker = context;
@@ -174,18 +144,11 @@ static void access_replaced(void *context, const char *profile_key)
 	access_controller_access_changed(((struct broker *)context)->controller, profile_key);
 }
 
-static void tell_synced(struct hub_watch *watch, bool synced)
+static void synced(void *context)
 {
-	char name[64];
+	struct broker *broker = context;
 
-	snprintf(name, sizeof(name), "watch-%s", watch->name);
-	health_service_set_ready(watch->broker->health, name, synced,
-				 "its first list is not complete");
-}
-
-static void synced(struct broker *broker)
-{
-	if (++broker->synced == WATCH_COUNT + 1)
+	if (++broker->synced == 2)
 		leadership_want(broker->leadership);
 }
 
@@ -216,12 +179,6 @@ static int64_t epoch(void *context, int64_t on_record)
 	return leadership_epoch(((struct broker *)context)->leadership, on_record);
 }
 
-static void watch_synced(void *context)
-{
-	tell_synced(context, true);
-	synced(((struct hub_watch *)context)->broker);
-}
-
 static void admission_answered(void *context, const struct admission_proof *proof, bool first)
 {
 	struct broker *broker = context;
@@ -229,61 +186,6 @@ static void admission_answered(void *context, const struct admission_proof *proo
 	access_controller_admission_changed(broker->controller, proof);
 	if (first)
 		synced(broker);
-}
-
-static void *project_own(const struct json *object, struct error *err)
-{
-	return own_credential_read(object, err);
-}
-
-static void *project_access(const struct json *object, struct error *err)
-{
-	return member_access_read(object, err);
-}
-
-static void start_watch(struct broker *broker, struct hub_watch *watch,
-			struct kube_watch_config config)
-{
-	watch->broker = broker;
-	watch->resource = config.resource;
-	watch->name = config.project == project_own ? "own-credentials" : config.resource->plural;
-	if (!config.changed) {
-		config.store = access_controller_store(broker->controller, config.resource,
-						       &config.project);
-		config.changed = hub_changed;
-	}
-	config.synced = watch_synced;
-	config.context = watch;
-	tell_synced(watch, false);
-	watch->watch = kube_watch_new(broker->hub.client, broker->loop, &config);
-}
-
-static void start_watches(struct broker *broker)
-{
-	const char *namespace = broker->options->namespace;
-	const struct kube_watch_config configs[WATCH_COUNT] = {
-		{.resource = &KUBE_AUTH_TOKEN_REQUESTS},
-		{.resource = &KUBE_CLUSTER_PROFILES},
-		{.resource = &KUBE_NAMESPACES},
-		{.resource = &KUBE_ACCESS_POLICIES},
-		{.resource = &KUBE_RBAC_TEMPLATES},
-		{.resource = &KUBE_ISSUED_CREDENTIALS, .namespace = namespace},
-		{.resource = &KUBE_SECRETS,
-		 .namespace = namespace,
-		 .label_selector = MEMBER_ACCESS_SELECTOR,
-		 .store = push_executor_accesses(broker->executor),
-		 .project = project_access,
-		 .changed = access_changed},
-		{.resource = &KUBE_SECRETS,
-		 .namespace = namespace,
-		 .label_selector = OWN_CREDENTIAL_SELECTOR,
-		 .store = own_credentials_store(push_executor_own(broker->executor)),
-		 .project = project_own,
-		 .changed = own_changed},
-	};
-
-	for (size_t i = 0; i < WATCH_COUNT; i++)
-		start_watch(broker, &broker->watches[i], configs[i]);
 }
 
 static void start_hub(void *context, const struct kube_request *request, kube_done *done,
@@ -352,7 +254,16 @@ static void begin(struct broker *broker)
 	tell_hub_id(broker, true);
 	build_controller(broker);
 	keep_own_credentials(broker);
-	start_watches(broker);
+	broker->watches = hub_watches_new(&(struct hub_watches_config){
+		.client = broker->hub.client,
+		.loop = broker->loop,
+		.namespace = broker->options->namespace,
+		.controller = broker->controller,
+		.executor = broker->executor,
+		.health = broker->health,
+		.synced = synced,
+		.context = broker,
+	});
 	broker->admission = admission_service_new(&(struct admission_service_config){
 		.hub = {.start = start_hub, .context = broker},
 		.loop = broker->loop,
@@ -561,8 +472,7 @@ void broker_free(struct broker *broker)
 	loop_timer_clear(&broker->retry_timer);
 	loop_timer_clear(&broker->ca_timer);
 	loop_timer_clear(&broker->stop_timer);
-	for (size_t i = 0; i < WATCH_COUNT; i++)
-		kube_watch_free(broker->watches[i].watch);
+	hub_watches_free(broker->watches);
 	health_service_free(broker->health);
 	metrics_service_free(broker->metrics);
 	push_executor_free(broker->executor);

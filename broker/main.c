@@ -11,6 +11,7 @@
 #include "edge/hub_config.h"
 #include "edge/log.h"
 #include "manifest.h"
+#include "option_flags.h"
 #include "options.h"
 #include "policy_test.h"
 

@@ -71,9 +71,4 @@ bool options_parse(const struct option_flag *flags, int argc, char **argv, struc
 /* Prints one line for each flag on standard output. */
 void options_print(const struct option_flag *flags);
 
-extern const struct option_flag CONTROLLER_FLAGS[];
-extern const struct option_flag MEMBER_RBAC_FLAGS[];
-extern const struct option_flag HUB_RBAC_FLAGS[];
-extern const struct option_flag POLICY_TEST_FLAGS[];
-
 #endif

@@ -12,6 +12,7 @@
 #include <base/error.h>
 #include <base/memory.h>
 
+#include "broker/option_flags.h"
 #include "broker/options.h"
 #include "support/captured_output.h"
 

@@ -3,14 +3,14 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/rules.bash"
 
 flags_of_the_program() {
-    sed -nE 's/^\t\{"([a-z][a-z-]*)",.*/\1/p' broker/options.c | sort -u
+    sed -nE 's/^\t\{"([a-z][a-z-]*)",.*/\1/p' broker/option_flags.c | sort -u
 }
 
 flags_are_described() {
     local flag
     for flag in $(flags_of_the_program); do
         grep -qE -- "\`--$flag( |\`|=)" docs/cli.md ||
-            echo "docs/cli.md:1: --$flag of broker/options.c is not described"
+            echo "docs/cli.md:1: --$flag of broker/option_flags.c is not described"
     done
 }
 
