@@ -46,14 +46,14 @@ class Credential:
         [self.binding] = [item["name"] for item in record["objects"]
                           if item["kind"] == "ClusterRoleBinding"]
         [self.anchor] = [item["name"] for item in record["anchors"]]
-        self.deleted = self.forbidden = self.unknown = None
+        self.deleted = self.refused = self.unknown = None
 
     def ask(self):
         """The call that the credential was made for."""
         status = self.api.call("GET", path("jobs")).status
         now = time.time()
         if status != 200:
-            self.forbidden = self.forbidden or now
+            self.refused = self.refused or now
         if status == 401:
             self.unknown = self.unknown or now
         return status
@@ -160,13 +160,15 @@ class Revocation:
 def measure(revocation, credentials):
     """Seconds, by what they are of."""
     deleted, forbidden = revocation.audit()
-    found = {"request deleted, first 403": [], "request deleted, first 401": [],
+    found = {"request deleted, first refusal": [], "request deleted, first 401": [],
              "binding deleted, first 403": [], "anchor deleted, first 401": []}
     for credential in credentials:
         binding, anchor = deleted[credential.binding], deleted[credential.anchor]
-        found["request deleted, first 403"].append(credential.forbidden - credential.deleted)
+        found["request deleted, first refusal"].append(credential.refused - credential.deleted)
         found["request deleted, first 401"].append(credential.unknown - credential.deleted)
-        found["binding deleted, first 403"].append(max(0, forbidden[credential.user] - binding))
+        if credential.user in forbidden:  # else it was forgotten just then, and a 401 came first
+            found["binding deleted, first 403"].append(
+                max(0, forbidden[credential.user] - binding))
         found["anchor deleted, first 401"].append(credential.unknown - anchor)
     return found
 
@@ -177,7 +179,7 @@ def report(found, foreign):
         values.sort()
         figures = {"p50": values[len(values) // 2], "p90": values[len(values) * 9 // 10],
                    "worst": values[-1]}
-        print(f"{name:28}" + "".join(f"  {key} {value * 1000:8.1f} ms"
+        print(f"{name:31}" + "".join(f"  {key} {value * 1000:8.1f} ms"
                                      for key, value in figures.items()))
         print(json.dumps({"measure": name, "count": len(values), "foreign": round(foreign, 3),
                           **{key: round(value, 4) for key, value in figures.items()}}))
