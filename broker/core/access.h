@@ -94,6 +94,7 @@ struct access {
 	uint64_t departures; /* of the store that a live read may add to, when it began */
 
 	char reported_digest[DIGEST_SHORT_SIZE]; /* of the status written last; "": none by us */
+	char outline_digest[DIGEST_SHORT_SIZE];  /* of what was said last: access_status.h */
 	char *echoed_status;                     /* JSON text of it as the server stored it */
 	char *echoed_version;                    /* ... and the resourceVersion it had then */
 	const char *reported_reason;             /* of the Event sent last */

@@ -70,6 +70,26 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 	};
 }
 
+/* Of all that the status says but the times of changes, which follow from it and from the status
+ * before: most passes change nothing of it, and then nothing has to be parsed. */
+static char *outline_of(const struct access_pass *pass, const struct access *access,
+			const struct access_view *view, const struct access_facts *facts,
+			const struct access_plan *plan)
+{
+	size_t size;
+	cleanup_json struct json *outline = access_status_render(&(struct access_report){
+		.request = view->request,
+		.access = access,
+		.facts = facts,
+		.plan = plan,
+		.member_detail = view->member.detail,
+		.outline = true,
+		.now_s = clock_wall_s(pass->steps->clock),
+	});
+
+	return json_dump(outline, &size);
+}
+
 static struct json *status_of(struct access_pass *pass, struct access *access,
 			      const struct access_view *view, const struct access_facts *facts,
 			      const struct access_plan *plan)
@@ -124,6 +144,7 @@ static void report(struct access_pass *pass, struct access *access, const struct
 {
 	cleanup_json struct json *status = NULL;
 	cleanup_free char *text = NULL;
+	cleanup_free char *outline = NULL;
 	struct access_news news;
 	size_t size;
 
@@ -135,16 +156,23 @@ static void report(struct access_pass *pass, struct access *access, const struct
 		access->failure = (struct access_failure){0}; /* something else stops it now */
 	if (access_news_of_wait(access, plan, &news))
 		access_pass_tell(pass, access, &news);
+	outline = outline_of(pass, access, view, facts, plan);
+	if (access->released || view->now_ms < access->status_retry_at_ms ||
+	    access_status_outline_stands(access, view->request, outline)) {
+		rest(pass, access, facts, plan);
+		return;
+	}
 	status = status_of(pass, access, view, facts, plan);
 	text = json_dump(status, &size);
-	if (access->released || view->now_ms < access->status_retry_at_ms ||
-	    access_status_stands(access, view->request, text)) {
+	if (access_status_stands(access, view->request, text)) {
+		access_status_keep_outline(access, view->request, outline);
 		rest(pass, access, facts, plan);
 		return;
 	}
 	if (!enters(pass, access, NULL))
 		return;
 	access->plan = *plan;
+	access_status_keep_outline(access, NULL, outline);
 	access_steps_write_status(pass->steps, access, status);
 }
 
