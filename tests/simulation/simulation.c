@@ -202,7 +202,6 @@ int main(int argc, char **argv)
 			"[--brokers N] [--seconds N] [--trace] [--keep-going]\n");
 		return 2;
 	}
-	memory_serve_libraries();
 	tallies = mmap(NULL, JOBS_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tallies == MAP_FAILED)

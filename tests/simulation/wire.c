@@ -63,7 +63,6 @@ static void call_free(struct call *call)
 	memory_free(call->call.path);
 	json_free(call->call.body);
 	memory_free(call->call.bearer);
-	json_free(call->answer.object);
 	memory_free(call);
 }
 
@@ -148,8 +147,6 @@ static void arrive(void *context, int64_t unused)
 	answer = server_answer(call->process, call->member, &call->call);
 	if (call->fate == FATE_DONE)
 		call->answer = answer;
-	else
-		json_free(answer.object);
 	if (call->fate == FATE_ANSWER_BROKEN)
 		call->answer = refusals[dice_hits(&world->dice, 50) ? 5 : 7];
 	answer_in(call, call->back_ms);
