@@ -90,6 +90,7 @@ static struct answer answer_token_request(struct process *process, int member,
 	const struct json *reference = json_find(call->body, "spec", "boundObjectRef");
 	const struct thing *account, *anchor;
 	int64_t lifetime_s = 0;
+	struct dice dice;
 
 	place.subresource[0] = '\0';
 	account = cluster_find(cluster, &place);
@@ -102,7 +103,8 @@ static struct answer answer_token_request(struct process *process, int member,
 	    is_another(anchor, json_find_string(reference, "uid")))
 		return (struct answer){.status = 409, .reason = "Conflict"};
 	json_integer(json_find(call->body, "spec", "expirationSeconds"), &lifetime_s);
-	if (dice_hits(&world->dice, SHORTENED_PERCENT) && lifetime_s > 600)
+	dice = world_dice(world, "lifetime %s", account->uid);
+	if (dice_hits(&dice, SHORTENED_PERCENT) && lifetime_s > 600)
 		lifetime_s = 600;
 	return mint(process, member, account, anchor, lifetime_s);
 }
