@@ -16,6 +16,7 @@
 #include "core/access_status.h"
 #include "core/access_steps.h"
 #include "core/access_view.h"
+#include "core/backoff.h"
 #include "core/destinations.h"
 #include "core/hub_state.h"
 #include "core/ledger.h"
@@ -126,8 +127,26 @@ static void rest(struct access_pass *pass, struct access *access, const struct a
 		access_index_add_at(pass->index, access, plan->recheck_at_ms);
 	if (access->status_retry_at_ms > facts->now_ms)
 		access_index_add_at(pass->index, access, access->status_retry_at_ms);
+	if (access->status_contest_until_ms > facts->now_ms)
+		access_index_add_at(pass->index, access, access->status_contest_until_ms);
 	if (left_s >= 0 && token) /* then Ready is not true any more, whatever else happens */
 		access_index_add_at(pass->index, access, facts->now_ms + (left_s + 1) * 1000);
+}
+
+/* Somebody else wrote over what we say: another broker, for as long as it has not ended, or whoever
+ * takes the status for its own. It is put right at once, and if that goes on, ever more seldom. */
+static void note_contest(struct access *access, const struct access_view *view, const char *outline)
+{
+	enum { CONTEST_FORGOTTEN_MS = 120 * 1000 };
+	static const struct backoff pace = {
+		.first_ms = 2 * 1000, .max_ms = 60 * 1000, .jitter_percent = 0};
+
+	if (!access_status_is_contested(access, view->request, outline))
+		return;
+	if (view->now_ms - access->status_contest_until_ms > CONTEST_FORGOTTEN_MS)
+		access->status_contests = 0;
+	access->status_contest_until_ms =
+		view->now_ms + backoff_delay_ms(&pace, access->status_contests++, 0);
 }
 
 /* False: it waits for its turn, which comes when the step of another one ends. */
@@ -169,8 +188,14 @@ static void report(struct access_pass *pass, struct access *access, const struct
 		rest(pass, access, facts, plan);
 		return;
 	}
+	if (access->status_contest_until_ms > view->now_ms &&
+	    access_status_is_contested(access, view->request, outline)) {
+		rest(pass, access, facts, plan);
+		return;
+	}
 	if (!enters(pass, access, NULL))
 		return;
+	note_contest(access, view, outline);
 	access->plan = *plan;
 	access_status_keep_outline(access, NULL, outline);
 	access_steps_write_status(pass->steps, access, status);

@@ -11,6 +11,7 @@
 
 #include "core/access.h"
 #include "core/condition.h"
+#include "core/kube_call.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/renewal.h"
@@ -355,15 +356,6 @@ struct json *access_status_render(const struct access_report *report)
 	return status;
 }
 
-/* resourceVersions are comparable decimal numbers (kube-semantics I-08). */
-static bool is_older(const char *version, const char *than)
-{
-	size_t size = strlen(version);
-	size_t other = strlen(than);
-
-	return size != other ? size < other : strcmp(version, than) < 0;
-}
-
 void access_status_digest(const char *text, char ret_digest[DIGEST_SHORT_SIZE])
 {
 	digest_short((const char *const[]){"status", text, NULL}, ret_digest);
@@ -376,7 +368,7 @@ static bool is_reported(const struct access *access)
 
 static bool shows_what_was_written(const struct access *access, const struct request *request)
 {
-	return is_older(request->resource_version, access->echoed_version) ||
+	return kube_call_version_is_older(request->resource_version, access->echoed_version) ||
 	       text_same(request->status, access->echoed_status);
 }
 
@@ -415,4 +407,15 @@ bool access_status_outline_stands(const struct access *access, const struct requ
 	digest_outline(outline, reported ? NULL : request, digest);
 	return text_same(access->outline_digest, digest) &&
 	       (!reported || shows_what_was_written(access, request));
+}
+
+bool access_status_is_contested(const struct access *access, const struct request *request,
+				const char *outline)
+{
+	char digest[DIGEST_SHORT_SIZE];
+
+	if (!is_reported(access) || shows_what_was_written(access, request))
+		return false;
+	digest_outline(outline, NULL, digest);
+	return text_same(access->outline_digest, digest);
 }

@@ -45,6 +45,9 @@ bool access_status_stands(const struct access *access, const struct request *req
  * that is about to be written. */
 void access_status_keep_outline(struct access *access, const struct request *request,
 				const char *outline);
+/* True when we wrote the status of OUTLINE, and somebody else wrote another one since. */
+bool access_status_is_contested(const struct access *access, const struct request *request,
+				const char *outline);
 /* True when the status of OUTLINE is known to stand, as access_status_stands() would say. */
 bool access_status_outline_stands(const struct access *access, const struct request *request,
 				  const char *outline);
