@@ -71,7 +71,8 @@ static void note(struct cluster *cluster, const struct address *address, const s
 		cluster->notes = memory_resize(cluster->notes, cluster->note_capacity,
 					       sizeof(*cluster->notes));
 	}
-	cluster->notes[cluster->note_count++] = (struct note){cluster->version, *address, object};
+	cluster->notes[cluster->note_count++] =
+		(struct note){.version = cluster->version, .address = *address, .object = object};
 	cluster->noted(cluster->context);
 }
 

@@ -20,11 +20,12 @@ struct thing {
 	const struct json *object; /* the cluster's, never changed: another one takes its place */
 	const char *uid;           /* in OBJECT */
 	bool ours;                 /* a broker made it */
+	bool stray;                /* ... when its record was another one already */
 };
 
 /* A change that watches show. */
 struct note {
-	int64_t version;
+	int64_t version, at_ms;
 	struct address address;
 	const struct json *object; /* NULL: it went */
 };

@@ -29,7 +29,7 @@ struct options {
 
 struct tally {
 	uint64_t seeds, broken;
-	int64_t virtual_ms, calls, mints, kills, hand_overs;
+	int64_t virtual_ms, calls, mints, kills, hand_overs, strays, strays_left;
 };
 
 /* Every fourth world has two brokers, unless all are to have as many. */
@@ -66,6 +66,8 @@ static bool run(uint64_t seed, const struct options *options, bool traced, struc
 	tally->mints += world->mint_count;
 	tally->kills += world->kill_count;
 	tally->hand_overs += world->hand_over_count;
+	tally->strays += world->stray_count;
+	tally->strays_left += world->stray_left_count;
 	world_free(world);
 	return held;
 }
@@ -107,8 +109,10 @@ static bool run_list(const struct options *options, struct tally *tally)
 	while (fgets(line, sizeof(line), file)) {
 		char *end = line;
 		uint64_t seed = strtoull(line, &end, 10);
+		struct options its_own = *options;
 
-		if (end != line && !run_and_tell(seed, options, tally))
+		its_own.brokers = (int)strtol(end, NULL, 10);
+		if (end != line && !run_and_tell(seed, &its_own, tally))
 			break;
 	}
 	fclose(file);
@@ -198,6 +202,8 @@ static void add(struct tally *sum, const struct tally *tally)
 	sum->mints += tally->mints;
 	sum->kills += tally->kills;
 	sum->hand_overs += tally->hand_overs;
+	sum->strays += tally->strays;
+	sum->strays_left += tally->strays_left;
 }
 
 int main(int argc, char **argv)
@@ -221,9 +227,10 @@ int main(int argc, char **argv)
 	for (int job = 0; job < JOBS_MAX; job++)
 		add(&sum, &tallies[job]);
 	printf("%llu seeds, %llu broken; %.1f virtual days, %lld calls, %lld mints, %lld kills, "
-	       "%lld hand-overs\n",
+	       "%lld hand-overs, %lld strays, %lld left\n",
 	       (unsigned long long)sum.seeds, (unsigned long long)sum.broken,
 	       (double)sum.virtual_ms / 86400e3, (long long)sum.calls, (long long)sum.mints,
-	       (long long)sum.kills, (long long)sum.hand_overs);
+	       (long long)sum.kills, (long long)sum.hand_overs, (long long)sum.strays,
+	       (long long)sum.strays_left);
 	return ended && sum.broken == 0 && sum.seeds > 0 ? 0 : 1;
 }

@@ -18,6 +18,7 @@ static void hub_changed(void *context)
 {
 	struct world *world = context;
 
+	world->hub.notes[world->hub.note_count - 1].at_ms = world_now_ms(world);
 	collector_wake(world);
 	for (int i = 0; i < world->process_count; i++)
 		for (int k = 0; world->processes[i].alive && k < FEED_COUNT; k++)

@@ -65,12 +65,15 @@ struct token {
 struct wish {
 	char key[32], uid[32], account[32];
 	int slot, team, member;
-	int64_t permitted_ms; /* since when it lives and is allowed; -1: it is not */
-	int64_t ended_ms;     /* since when it does not, or is not; -1: it is */
-	int64_t edited_ms;    /* when it was changed or edited by hand, or stood in the way */
-	int64_t answered_ms;  /* when a mint for it was answered last, and to whom */
+	int64_t permitted_ms;  /* since when it lives and is allowed; -1: it is not */
+	int64_t ended_ms;      /* since when it does not, or is not; -1: it is */
+	int64_t edited_ms;     /* when it was changed or edited by hand, or stood in the way */
+	int64_t told_since_ms; /* since when its status was written so often */
+	int told;
+	int64_t answered_ms; /* when a mint for it was answered last, and to whom */
 	unsigned answered_life;
-	bool gone; /* the object does not exist any more */
+	unsigned writer_life; /* whose the last write of its record was */
+	bool gone;            /* the object does not exist any more */
 };
 
 struct process {
@@ -116,6 +119,7 @@ struct world {
 	int64_t judged_ms;      /* when deadlines were looked at last */
 	bool traced;
 	int64_t turns, call_count, mint_count, kill_count, hand_over_count;
+	int64_t stray_count, stray_left_count;
 	char failure[WORLD_FAILURE_SIZE]; /* "": every invariant held so far */
 };
 
