@@ -292,7 +292,8 @@ static bool proved_token_is_recorded(const struct access_facts *f, struct access
 
 static bool recorded_token_is_delivered(const struct access_facts *f, struct access_plan *p)
 {
-	return f->token_in_hand && access_plan_decide(p, ACCESS_DELIVER, "Delivering");
+	return f->token_in_hand && (old_record_is_read_again(f, p) ||
+				    access_plan_decide(p, ACCESS_DELIVER, "Delivering"));
 }
 
 /* Never more than one mint a minute for a request, whatever goes wrong after it. */

@@ -121,6 +121,8 @@ static const struct row issuing[] = {
 	 "LookingForLedger", NEVER},
 	{"and before a token is asked for", NEW, ANCHOR "record_fresh=0", ACCESS_LOOK_FOR_LEDGER,
 	 -1, "LookingForLedger", NEVER},
+	{"and before one is delivered", NEW, IN_HAND "token_proved=1 ledger_saved=1 record_fresh=0",
+	 ACCESS_LOOK_FOR_LEDGER, -1, "LookingForLedger", NEVER},
 	{"what a write can lose needs no look before", ISSUED, "record_fresh=0 renew_at_ms=-1",
 	 ACCESS_RESERVE_ANCHOR, -1, "ReservingAnchor", NEVER},
 	{"rights before the token that carries them", NEW, ANCHOR "object_missing=2",
