@@ -158,7 +158,9 @@ void access_drop_token(struct access *access)
 	struct ledger_anchor *anchor =
 		access->ledger ? ledger_anchor(access->ledger, access->token.generation) : NULL;
 
-	if (anchor && anchor->jti) { /* nobody has the token, so its anchor need not wait */
+	if (anchor && anchor->jti &&
+	    !access->token
+		     .perhaps_delivered) { /* nobody has the token, so its anchor need not wait */
 		memory_free(TAKE_PTR(anchor->jti));
 		access->ledger_saved = false;
 	}

@@ -138,7 +138,8 @@ void access_adopt_shown_ledger(struct access *access, const struct store *ledger
  * before it is made anew: it is then ours by its mark, whatever becomes of this process. */
 void access_lose_object(struct access *access, size_t index);
 
-/* Wipes the token in hand, which nobody else has: it was not accepted, or has waited too long. */
+/* Wipes the token in hand, which was not accepted or has waited too long. Where nobody else can
+ * have it, its anchor need not wait. */
 void access_drop_token(struct access *access);
 
 #endif

@@ -12,6 +12,7 @@ struct access_token {
 	int64_t generation;
 	int64_t renew_at_ms; /* monotonic */
 	bool proved;
+	bool perhaps_delivered; /* whether its Secret was written is not known */
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdbool.h>
 
 #include <base/error.h>
 #include <base/json.h>
@@ -86,9 +87,47 @@ static void access_keep_anchors__leaves_the_generation_of_the_record_alone(void 
 	access_free(access);
 }
 
+static struct access *access_with_token(bool perhaps_delivered)
+{
+	struct access *access = access_new("request-1", "team-a/reader");
+
+	access_adopt_ledger(access,
+			    ledger_of("{'spec':{'generation':1,'anchors':["
+				      "{'generation':1,'uid':'anchor-1','jti':'jti-1'}]}}"));
+	access->token.generation = 1;
+	access->token.perhaps_delivered = perhaps_delivered;
+	return access;
+}
+
+static void access_drop_token__frees_an_anchor_that_nobody_needs(void **state)
+{
+	struct access *access = access_with_token(false);
+
+	(void)state;
+	access_drop_token(access);
+	assert_null(ledger_anchor(access->ledger, 1)->jti);
+	assert_false(access->ledger_saved);
+	access_free(access);
+}
+
+static void access_drop_token__keeps_the_anchor_of_one_that_was_perhaps_delivered(void **state)
+{
+	struct access *access = access_with_token(true);
+
+	(void)state;
+	access_drop_token(access);
+	assert_string_equal(ledger_anchor(access->ledger, 1)->jti, "jti-1");
+	assert_true(access->ledger_saved);
+	assert_false(access->token.perhaps_delivered);
+	access_free(access);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(access_drop_token__frees_an_anchor_that_nobody_needs),
+		cmocka_unit_test(
+			access_drop_token__keeps_the_anchor_of_one_that_was_perhaps_delivered),
 		cmocka_unit_test(access_adopt_ledger__forgets_the_times_of_another_delivery),
 		cmocka_unit_test(access_keep_anchors__puts_on_record_what_was_made),
 		cmocka_unit_test(access_keep_anchors__leaves_the_generation_of_the_record_alone),
