@@ -151,7 +151,11 @@ static bool member_that_is_not_ready_is_waited_for(const struct access_facts *f,
 
 static bool exchanged_member_stops_the_work(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->member_is_recorded_one && access_plan_await_member(f, p);
+	if (f->member_is_recorded_one)
+		return false;
+	if (!f->ledger_stored && f->object_missing == 0) /* unless it was, nothing was made there */
+		return access_plan_decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
+	return access_plan_await_member(f, p);
 }
 
 /* Before the credential is renewed; a list alone is no proof, so the object itself is looked at. */

@@ -116,6 +116,13 @@ static void take_live_ledger(struct access_steps *steps, struct access *access, 
 		fail_on_change(steps, access);
 }
 
+/* It was to be opened, for another cluster than the one that answers now. */
+static bool was_never_used(const struct access *access)
+{
+	return access->plan.step == ACCESS_LOOK_FOR_LEDGER && !access->ledger->resource_version &&
+	       !access->ledger->objects[0].uid;
+}
+
 /* There is no record. To be closed: it is closed. To be saved, or worked with: somebody deleted it,
  * so what we know is stored anew. */
 static void miss_ledger(struct access_steps *steps, struct access *access)
@@ -126,7 +133,7 @@ static void miss_ledger(struct access_steps *steps, struct access *access)
 		memory_free(access->closed_version);
 		access->closed_version = TAKE_PTR(access->ledger->resource_version);
 	}
-	if (closing || !access->ledger) {
+	if (closing || !access->ledger || was_never_used(access)) {
 		ledger_free(TAKE_PTR(access->ledger));
 		access->ledger_absent = true;
 		access->ledger_closed = closing;

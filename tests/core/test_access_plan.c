@@ -701,7 +701,8 @@ static const char *wrong_about_life(const struct access_facts *f, const struct a
 		return "a request that ends gets nothing any more";
 	if (!ends && p->step == ACCESS_DELETE_OBJECT && p->index == f->object_surplus)
 		return NULL;
-	if (!ends && p->step == ACCESS_LOOK_FOR_LEDGER && (!f->request_allowed || !f->record_fresh))
+	if (!ends && p->step == ACCESS_LOOK_FOR_LEDGER &&
+	    (!f->request_allowed || !f->record_fresh || !f->ledger_stored))
 		return NULL;
 	if (p->step == ACCESS_MARK_REVOKING && (f->request_allowed || !f->denial_confirmed))
 		return "only a denial that was confirmed is final";

@@ -149,7 +149,7 @@ static bool binding_stands(const struct cluster *cluster, const char *request_ui
 	for (size_t i = 0; i < cluster->count; i++) {
 		const struct thing *thing = cluster->things[i];
 
-		if (thing->ours && is_binding(thing) &&
+		if (thing->ours && !thing->stray && is_binding(thing) &&
 		    text_same(request_of(thing->object), request_uid))
 			return true;
 	}
