@@ -4,6 +4,7 @@
 #include <base/memory.h>
 #include <base/text.h>
 
+#include "core/kube_call.h"
 #include "core/ledger.h"
 #include "core/rights.h"
 #include "core/store.h"
@@ -35,6 +36,7 @@ void access_free(struct access *access)
 	memory_free(access->delivery_version);
 	memory_free(access->editor);
 	memory_free(access->record_uid);
+	memory_free(access->closed_version);
 	ledger_free(access->ledger);
 	secret_done(&access->token.secret);
 	memory_free(access);
@@ -90,11 +92,42 @@ void access_adopt_ledger(struct access *access, struct ledger *ledger)
 	access->intent_saved = true;
 	access->open_generation = 0;
 	access->delivery = DELIVERY_UNKNOWN;
+	access->renew_at_ms = 0; /* of another delivery, perhaps, and so is the overlap */
+	access->overlap_until_ms = 0;
+	access->record_seen_ms = 0;
 	access->permission_round = 0; /* decisions rest on what is on record */
 	memory_free(access->profile_key);
 	access->profile_key = memory_text(ledger->profile_key);
 	if (!ledger_anchor(ledger, ledger->generation))
 		ledger_add_anchor(ledger, ledger->generation);
+}
+
+void access_keep_anchors(struct access *access, const struct ledger *old)
+{
+	struct ledger *ledger = access->ledger;
+
+	for (size_t i = 0; i < old->anchor_count; i++) {
+		const struct ledger_anchor *made = &old->anchors[i];
+		struct ledger_anchor *anchor;
+
+		if (made->generation >= ledger->generation ||
+		    ledger_anchor(ledger, made->generation))
+			continue;
+		anchor = ledger_add_anchor(ledger, made->generation);
+		if (!anchor)
+			return;
+		anchor->uid = memory_text(made->uid);
+		access->ledger_saved = false;
+		access->intent_saved = false;
+	}
+}
+
+/* Another broker may have opened one anew, which the closed one is older than. */
+static bool is_the_closed_one(const struct access *access, const struct ledger *shown)
+{
+	return access->ledger_closed &&
+	       (!access->closed_version ||
+		!kube_call_version_is_older(access->closed_version, shown->resource_version));
 }
 
 void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
@@ -103,12 +136,15 @@ void access_adopt_shown_ledger(struct access *access, const struct store *ledger
 	cleanup_free char *key = NULL;
 	const struct ledger *shown;
 
-	if (access->ledger || access->ledger_closed)
+	if (access->ledger)
 		return;
 	key = access_ledger_key(access, broker_namespace);
 	shown = store_find(ledgers, key);
-	if (shown)
-		access_adopt_ledger(access, ledger_dup(shown));
+	if (!shown || is_the_closed_one(access, shown))
+		return;
+	if (access->ledger_closed)
+		access_start_over(access);
+	access_adopt_ledger(access, ledger_dup(shown));
 }
 
 void access_note_forgetting(struct access *access, const struct store *ledgers,
@@ -137,7 +173,9 @@ void access_drop_token(struct access *access)
 	struct ledger_anchor *anchor =
 		access->ledger ? ledger_anchor(access->ledger, access->token.generation) : NULL;
 
-	if (anchor && anchor->jti) { /* nobody has the token, so its anchor need not wait */
+	if (anchor && anchor->jti &&
+	    !access->token
+		     .perhaps_delivered) { /* nobody has the token, so its anchor need not wait */
 		memory_free(TAKE_PTR(anchor->jti));
 		access->ledger_saved = false;
 	}

@@ -50,7 +50,10 @@ struct access {
 	bool denial_confirmed; /* a live read found nothing that the watches do not show */
 	int64_t requester_asked_until_ms; /* monotonic; the last answer counts until then */
 
-	struct ledger *ledger; /* the working copy; NULL: none */
+	struct ledger *ledger;   /* the working copy; NULL: none */
+	char *closed_version;    /* of the record that we closed last; NULL: none */
+	int64_t record_asked_ms; /* monotonic; when the call in flight about it began */
+	int64_t record_seen_ms;  /* monotonic; when it was asked for last, and was the one stored */
 	bool ledger_saved;
 	bool intent_saved;
 	bool ledger_closed; /* the record is deleted; the watch may not show it yet */
@@ -74,7 +77,8 @@ struct access {
 	int64_t next_mint_at_ms;  /* monotonic; a minute after the last one */
 	int64_t overlap_until_ms; /* monotonic; until then older delivered tokens live on */
 
-	unsigned lost_anchors;                 /* in a row, without a token */
+	unsigned lost_anchors;    /* in a row, without a token */
+	unsigned status_contests; /* of its status, in a row: somebody else wrote over it */
 	char asked_terms[DIGEST_SHORT_SIZE];   /* request_terms() of the mint in flight */
 	char asked_cluster[DIGEST_SHORT_SIZE]; /* of cluster_facts, as the last write had it */
 	int64_t asked_expiration_s;
@@ -103,9 +107,11 @@ struct access {
 	uint64_t departures; /* of the store that a live read may add to, when it began */
 
 	char reported_digest[DIGEST_SHORT_SIZE]; /* of the status written last; "": none by us */
+	char outline_digest[DIGEST_SHORT_SIZE];  /* of what was said last: access_status.h */
 	char *echoed_status;                     /* JSON text of it as the server stored it */
 	char *echoed_version;                    /* ... and the resourceVersion it had then */
 	const char *reported_reason;             /* of the Event sent last */
+	int64_t status_contest_until_ms;         /* monotonic; till then that stays */
 	int64_t status_retry_at_ms;              /* monotonic; the status is not written before */
 };
 
@@ -128,8 +134,12 @@ void access_start_over(struct access *access);
  * that it does not list may have been used before a crash, so its anchor counts as made. */
 void access_adopt_ledger(struct access *access, struct ledger *ledger);
 
-/* Adopts its ledger among LEDGERS, as a watch shows them, unless there is a working copy or it was
- * closed: from then on ours is ahead of the watch. */
+/* Anchors that OLD, the copy of before, lists and the working copy does not: we made them, or began
+ * to, so they are put on record, to be deleted. */
+void access_keep_anchors(struct access *access, const struct ledger *old);
+
+/* Adopts its ledger among LEDGERS, as a watch shows them, unless there is a working copy, or it is
+ * the one that we closed: ours is ahead of the watch. */
 void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
 			       const char *broker_namespace);
 
@@ -141,7 +151,8 @@ void access_note_forgetting(struct access *access, const struct store *ledgers,
  * before it is made anew: it is then ours by its mark, whatever becomes of this process. */
 void access_lose_object(struct access *access, size_t index);
 
-/* Wipes the token in hand, which nobody else has: it was not accepted, or has waited too long. */
+/* Wipes the token in hand, which was not accepted or has waited too long. Where nobody else can
+ * have it, its anchor need not wait. */
 void access_drop_token(struct access *access);
 
 #endif

@@ -195,7 +195,7 @@ static void ledger_changed(struct access_controller *controller, const char *key
 	access = access_index_ensure(&controller->index, ledger->uid, name);
 	if (!access->profile_key)
 		access->profile_key = memory_text(ledger->profile_key);
-	if ((!access->ledger || ledger->forget) && !access->ledger_closed && !access->busy)
+	if ((!access->ledger || ledger->forget) && !access->busy)
 		access_index_add(&controller->index, access);
 }
 

@@ -63,6 +63,7 @@ struct access_facts {
 	bool ledger_absent;     /* a live read found none, or we deleted it */
 	bool ledger_stored;     /* the server has a record of this UID */
 	bool ledger_saved;      /* the server has all that we know */
+	bool record_fresh;      /* that it is the one stored was seen a moment ago */
 	bool intent_saved;      /* ... at least the names and the generation to be used next */
 	int object_missing;     /* first to be made: index, or FACT_NONE */
 	int object_surplus;     /* on record, and not wanted any more: bindings first */

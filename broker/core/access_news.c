@@ -136,8 +136,21 @@ bool access_news_of_wait(const struct access *access, const struct access_plan *
 	return true;
 }
 
+/* What only a member that is known can end. */
+static bool waits_behind_its_member(const char *reason)
+{
+	static const char *const reasons[] = {"MemberChanged", "ServiceAccountReplaced",
+					      "DestinationNotOpened", "SecretConflict",
+					      "ServiceAccountConflict"};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (text_same(reason, reasons[i]))
+			return true;
+	return false;
+}
+
 bool access_news_stand(const struct access *access, const struct access_plan *plan)
 {
 	return text_same(plan->reason, "MemberConnecting") &&
-	       text_same(access->reported_reason, "MemberChanged");
+	       waits_behind_its_member(access->reported_reason);
 }

@@ -17,6 +17,7 @@
 #include "core/access_status.h"
 #include "core/access_steps.h"
 #include "core/access_view.h"
+#include "core/backoff.h"
 #include "core/destinations.h"
 #include "core/hub_state.h"
 #include "core/ledger.h"
@@ -82,6 +83,26 @@ static struct access_view view_of(struct access_pass *pass, struct access *acces
 	};
 }
 
+/* Of all that the status says but the times of changes, which follow from it and from the status
+ * before: most passes change nothing of it, and then nothing has to be parsed. */
+static char *outline_of(const struct access_pass *pass, const struct access *access,
+			const struct access_view *view, const struct access_facts *facts,
+			const struct access_plan *plan)
+{
+	size_t size;
+	cleanup_json struct json *outline = access_status_render(&(struct access_report){
+		.request = view->request,
+		.access = access,
+		.facts = facts,
+		.plan = plan,
+		.member = &view->member,
+		.outline = true,
+		.now_s = clock_wall_s(pass->steps->clock),
+	});
+
+	return json_dump(outline, &size);
+}
+
 static struct json *status_of(struct access_pass *pass, struct access *access,
 			      const struct access_view *view, const struct access_facts *facts,
 			      const struct access_plan *plan)
@@ -114,6 +135,24 @@ static void rest(struct access_pass *pass, struct access *access, const struct a
 		access_index_add_at(pass->index, access, access->status_retry_at_ms);
 	if (facts->expires_at_ms > facts->now_ms) /* then Ready is not true any more */
 		access_index_add_at(pass->index, access, facts->expires_at_ms);
+	if (access->status_contest_until_ms > facts->now_ms)
+		access_index_add_at(pass->index, access, access->status_contest_until_ms);
+}
+
+/* Somebody else wrote over what we say: another broker, for as long as it has not ended, or whoever
+ * takes the status for its own. It is put right at once, and if that goes on, ever more seldom. */
+static void note_contest(struct access *access, const struct access_view *view, const char *outline)
+{
+	enum { CONTEST_FORGOTTEN_MS = 120 * 1000 };
+	static const struct backoff pace = {
+		.first_ms = 2 * 1000, .max_ms = 60 * 1000, .jitter_percent = 0};
+
+	if (!access_status_is_contested(access, view->request, outline))
+		return;
+	if (view->now_ms - access->status_contest_until_ms > CONTEST_FORGOTTEN_MS)
+		access->status_contests = 0;
+	access->status_contest_until_ms =
+		view->now_ms + backoff_delay_ms(&pace, access->status_contests++, 0);
 }
 
 /* False: it waits for its turn, which comes when the step of another one ends. */
@@ -138,6 +177,7 @@ static void report(struct access_pass *pass, struct access *access, const struct
 {
 	cleanup_json struct json *status = NULL;
 	cleanup_free char *text = NULL;
+	cleanup_free char *outline = NULL;
 	struct access_news news;
 	size_t size;
 
@@ -149,16 +189,29 @@ static void report(struct access_pass *pass, struct access *access, const struct
 		access->failure = (struct access_failure){0}; /* something else stops it now */
 	if (access_news_of_wait(access, plan, &news))
 		access_pass_tell(pass, access, &news);
+	outline = outline_of(pass, access, view, facts, plan);
+	if (access->released || view->now_ms < access->status_retry_at_ms ||
+	    access_status_outline_stands(access, view->request, outline)) {
+		rest(pass, access, facts, plan);
+		return;
+	}
 	status = status_of(pass, access, view, facts, plan);
 	text = json_dump(status, &size);
-	if (access->released || view->now_ms < access->status_retry_at_ms ||
-	    access_status_stands(access, view->request, text)) {
+	if (access_status_stands(access, view->request, text)) {
+		access_status_keep_outline(access, view->request, outline);
+		rest(pass, access, facts, plan);
+		return;
+	}
+	if (access->status_contest_until_ms > view->now_ms &&
+	    access_status_is_contested(access, view->request, outline)) {
 		rest(pass, access, facts, plan);
 		return;
 	}
 	if (!enters(pass, access, NULL))
 		return;
+	note_contest(access, view, outline);
 	access->plan = *plan;
+	access_status_keep_outline(access, NULL, outline);
 	access_steps_write_status(pass->steps, access, status);
 }
 

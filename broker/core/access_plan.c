@@ -151,7 +151,11 @@ static bool member_that_is_not_ready_is_waited_for(const struct access_facts *f,
 
 static bool exchanged_member_stops_the_work(const struct access_facts *f, struct access_plan *p)
 {
-	return !f->member_is_recorded_one && access_plan_await_member(f, p);
+	if (f->member_is_recorded_one)
+		return false;
+	if (!f->ledger_stored && f->object_missing == 0) /* unless it was, nothing was made there */
+		return access_plan_decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
+	return access_plan_await_member(f, p);
 }
 
 /* Before the credential is renewed; a list alone is no proof, so the object itself is looked at. */
@@ -286,11 +290,21 @@ static bool taken_identity_is_a_conflict(const struct access_facts *f, struct ac
 	return true;
 }
 
+/* Another broker may have taken over: what is made on the member must be on record now, and not
+ * only as far as we remember. */
+static bool old_record_is_read_again(const struct access_facts *f, struct access_plan *p)
+{
+	return !f->record_fresh &&
+	       access_plan_decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
+}
+
 /* Rights before the credential that carries them. */
 static bool missing_object_is_made(const struct access_facts *f, struct access_plan *p)
 {
 	return f->object_missing != FACT_NONE &&
-	       access_plan_decide_on(p, ACCESS_CREATE_OBJECT, f->object_missing, "SettingUpAccess");
+	       (old_record_is_read_again(f, p) ||
+		access_plan_decide_on(p, ACCESS_CREATE_OBJECT, f->object_missing,
+				      "SettingUpAccess"));
 }
 
 static bool unproved_token_is_proved(const struct access_facts *f, struct access_plan *p)
@@ -308,7 +322,8 @@ static bool proved_token_is_recorded(const struct access_facts *f, struct access
 
 static bool recorded_token_is_delivered(const struct access_facts *f, struct access_plan *p)
 {
-	return f->token_in_hand && access_plan_decide(p, ACCESS_DELIVER, "Delivering");
+	return f->token_in_hand && (old_record_is_read_again(f, p) ||
+				    access_plan_decide(p, ACCESS_DELIVER, "Delivering"));
 }
 
 /* Never more than one mint a minute for a request, whatever goes wrong after it. */
@@ -324,7 +339,7 @@ static bool next_mint_waits_for_its_time(const struct access_facts *f, struct ac
 static bool missing_token_is_minted(const struct access_facts *f, struct access_plan *p)
 {
 	return !good_credential_is_kept(f) && f->anchor_made &&
-	       access_plan_decide(p, ACCESS_MINT, "Minting");
+	       (old_record_is_read_again(f, p) || access_plan_decide(p, ACCESS_MINT, "Minting"));
 }
 
 /* A used generation is never used again: its anchor may carry a token that nobody holds. */
@@ -338,7 +353,8 @@ static bool spent_anchor_is_followed_by_the_next(const struct access_facts *f,
 static bool missing_anchor_is_made(const struct access_facts *f, struct access_plan *p)
 {
 	return !good_credential_is_kept(f) &&
-	       access_plan_decide(p, ACCESS_CREATE_ANCHOR, "CreatingAnchor");
+	       (old_record_is_read_again(f, p) ||
+		access_plan_decide(p, ACCESS_CREATE_ANCHOR, "CreatingAnchor"));
 }
 
 static bool learnt_facts_are_recorded(const struct access_facts *f, struct access_plan *p)

@@ -13,6 +13,7 @@
 #include "core/access.h"
 #include "core/access_executor.h"
 #include "core/condition.h"
+#include "core/kube_call.h"
 #include "core/kube_path.h"
 #include "core/ledger.h"
 #include "core/renewal.h"
@@ -337,7 +338,7 @@ static bool clock_condition(const struct access_report *report, struct text *mes
 
 /* For information: there is one only where the member granted less than was asked for. */
 static void add_shortened(struct json *list, const struct access_report *report,
-			  const struct json *old)
+			  const struct json *old, int64_t now_s)
 {
 	const struct ledger_anchor *token = delivered_token(report);
 	int64_t granted_s = token ? token->expires_at - token->issued_at : 0;
@@ -351,7 +352,7 @@ static void add_shortened(struct json *list, const struct access_report *report,
 		     "time for that",
 		     (long long)token->asked_s, (long long)granted_s);
 	condition.message = text_chars(&message);
-	condition_append(list, &condition, report->request->generation, old, report->now_s);
+	condition_append(list, &condition, report->request->generation, old, now_s);
 }
 
 static void add_conditions(struct json *status, const struct access_report *report)
@@ -359,24 +360,25 @@ static void add_conditions(struct json *status, const struct access_report *repo
 	struct json *list = json_add_array(status, "conditions");
 	const struct json *old = json_find(report->old_status, "conditions");
 	int64_t generation = report->request->generation;
+	int64_t now_s = report->outline ? CONDITION_TIMELESS : report->now_s;
 	struct text message cleanup_text = text_with_max(CONDITION_MESSAGE_MAX + ERROR_TEXT_MAX);
 	struct text clock_message cleanup_text = text_with_max(CONDITION_MESSAGE_MAX);
 	struct condition condition = ready_condition(report, &message);
 
-	condition_append(list, &condition, generation, old, report->now_s);
+	condition_append(list, &condition, generation, old, now_s);
 	condition = valid_condition(report);
-	condition_append(list, &condition, generation, old, report->now_s);
+	condition_append(list, &condition, generation, old, now_s);
 	for (size_t i = 0; i < sizeof(object_conditions) / sizeof(object_conditions[0]); i++) {
 		struct text detail cleanup_text = text_with_max(ERROR_TEXT_MAX);
 
 		condition = object_condition(report, &object_conditions[i], &detail);
-		condition_append(list, &condition, generation, old, report->now_s);
+		condition_append(list, &condition, generation, old, now_s);
 	}
 	condition = token_condition(report);
-	condition_append(list, &condition, generation, old, report->now_s);
+	condition_append(list, &condition, generation, old, now_s);
 	if (clock_condition(report, &clock_message, &condition))
-		condition_append(list, &condition, generation, old, report->now_s);
-	add_shortened(list, report, old);
+		condition_append(list, &condition, generation, old, now_s);
+	add_shortened(list, report, old, now_s);
 }
 
 static void add_reference(struct json *object, const struct access *access)
@@ -432,18 +434,20 @@ struct json *access_status_render(const struct access_report *report)
 	return status;
 }
 
-/* resourceVersions are comparable decimal numbers (kube-semantics I-08). */
-static bool is_older(const char *version, const char *than)
-{
-	size_t size = strlen(version);
-	size_t other = strlen(than);
-
-	return size != other ? size < other : strcmp(version, than) < 0;
-}
-
 void access_status_digest(const char *text, char ret_digest[DIGEST_SHORT_SIZE])
 {
 	digest_short((const char *const[]){"status", text, NULL}, ret_digest);
+}
+
+static bool is_reported(const struct access *access)
+{
+	return access->reported_digest[0] && access->echoed_version;
+}
+
+static bool shows_what_was_written(const struct access *access, const struct request *request)
+{
+	return kube_call_version_is_older(request->resource_version, access->echoed_version) ||
+	       text_same(request->status, access->echoed_status);
 }
 
 bool access_status_stands(const struct access *access, const struct request *request,
@@ -451,11 +455,45 @@ bool access_status_stands(const struct access *access, const struct request *req
 {
 	char digest[DIGEST_SHORT_SIZE];
 
-	if (!access->reported_digest[0] || !access->echoed_version)
+	if (!is_reported(access))
 		return text_same(request->status, wanted);
 	access_status_digest(wanted, digest);
-	if (!text_same(access->reported_digest, digest))
+	return text_same(access->reported_digest, digest) &&
+	       shows_what_was_written(access, request);
+}
+
+/* Of what we wrote it does not matter where it was seen. */
+static void digest_outline(const char *outline, const struct request *seen_on,
+			   char ret_digest[DIGEST_SHORT_SIZE])
+{
+	digest_short((const char *const[]){outline, seen_on ? seen_on->resource_version : "", NULL},
+		     ret_digest);
+}
+
+void access_status_keep_outline(struct access *access, const struct request *seen_on,
+				const char *outline)
+{
+	digest_outline(outline, is_reported(access) ? NULL : seen_on, access->outline_digest);
+}
+
+bool access_status_outline_stands(const struct access *access, const struct request *request,
+				  const char *outline)
+{
+	bool reported = is_reported(access);
+	char digest[DIGEST_SHORT_SIZE];
+
+	digest_outline(outline, reported ? NULL : request, digest);
+	return text_same(access->outline_digest, digest) &&
+	       (!reported || shows_what_was_written(access, request));
+}
+
+bool access_status_is_contested(const struct access *access, const struct request *request,
+				const char *outline)
+{
+	char digest[DIGEST_SHORT_SIZE];
+
+	if (!is_reported(access) || shows_what_was_written(access, request))
 		return false;
-	return is_older(request->resource_version, access->echoed_version) ||
-	       text_same(request->status, access->echoed_status);
+	digest_outline(outline, NULL, digest);
+	return text_same(access->outline_digest, digest);
 }

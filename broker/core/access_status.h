@@ -24,6 +24,7 @@ struct access_report {
 	const struct access_plan *plan;
 	const struct member_facts *member;
 	const struct json *old_status; /* NULL: none */
+	bool outline;                  /* without the times at which conditions changed */
 	int64_t now_s;                 /* wall */
 };
 
@@ -40,5 +41,16 @@ void access_status_digest(const char *text, char ret_digest[DIGEST_SHORT_SIZE]);
  * soon as it catches up with what we wrote. */
 bool access_status_stands(const struct access *access, const struct request *request,
 			  const char *wanted);
+
+/* OUTLINE (JSON text of a report that is one) is of the status that REQUEST has; NULL: of the one
+ * that is about to be written. */
+void access_status_keep_outline(struct access *access, const struct request *request,
+				const char *outline);
+/* True when we wrote the status of OUTLINE, and somebody else wrote another one since. */
+bool access_status_is_contested(const struct access *access, const struct request *request,
+				const char *outline);
+/* True when the status of OUTLINE is known to stand, as access_status_stands() would say. */
+bool access_status_outline_stands(const struct access *access, const struct request *request,
+				  const char *outline);
 
 #endif

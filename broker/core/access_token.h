@@ -13,6 +13,7 @@ struct access_token {
 	int64_t renew_at_ms; /* monotonic, as is the next one */
 	int64_t expires_at_ms;
 	bool proved;
+	bool perhaps_delivered; /* whether its Secret was written is not known */
 };
 
 #endif

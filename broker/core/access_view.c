@@ -10,6 +10,10 @@
 #include "core/request.h"
 #include "core/rights.h"
 
+/* For so long a broker that has been replaced, and does not know it, may still make what is on
+ * record. */
+enum { RECORD_BELIEVED_MS = 5000 };
+
 static bool is_binding(const struct ledger_object *object)
 {
 	return object->resource == &KUBE_ROLE_BINDINGS ||
@@ -162,6 +166,8 @@ static void view_ledger(const struct access_view *view, struct access_facts *fac
 	facts->ledger_stored = ledger->resource_version != NULL;
 	facts->ledger_saved = access->ledger_saved;
 	facts->intent_saved = access->intent_saved;
+	facts->record_fresh = access->record_seen_ms > 0 &&
+			      view->now_ms - access->record_seen_ms <= RECORD_BELIEVED_MS;
 	facts->member_is_recorded_one = text_same(ledger->member_uid, view->member.uid);
 	view_wait(view, facts);
 	facts->object_missing = first_missing(ledger);

@@ -39,11 +39,14 @@ void condition_append(struct json *list, const struct condition *condition, int6
 	const char *since = transition_time(condition, old_list);
 	char now[TIMESTAMP_SIZE];
 
-	timestamp_format(now_s, now);
 	json_add_string(json, "type", condition->type);
 	json_add_string(json, "status", condition->status);
 	json_add_string(json, "reason", condition->reason);
 	json_add_string(json, "message", message);
 	json_add_integer(json, "observedGeneration", generation);
+	if (now_s == CONDITION_TIMELESS)
+		return;
+	if (!since)
+		timestamp_format(now_s, now);
 	json_add_string(json, "lastTransitionTime", since ? since : now);
 }

@@ -225,6 +225,8 @@ static void delivery_written(struct access_steps *steps, struct access *access,
 	if (taken || reply->kube.outcome_unknown || reply->kube.reason == KUBE_REASON_NOT_FOUND) {
 		/* The token stays in hand: after a pause the Secret is read, then decided upon. */
 		access->delivery = DELIVERY_UNKNOWN;
+		access->token.perhaps_delivered =
+			access->token.perhaps_delivered || reply->kube.outcome_unknown;
 		if (!reply->kube.outcome_unknown) /* else it holds the one or the other of ours */
 			access->delivery_generation = 0;
 		error_set(&err, ERROR_UNAVAILABLE, "whether the Secret was written is not known");

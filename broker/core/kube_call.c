@@ -1,5 +1,7 @@
 #include "core/kube_call.h"
 
+#include <string.h>
+
 #include <base/json.h>
 
 struct json *kube_delete_options(const char *uid, const char *resource_version)
@@ -15,4 +17,12 @@ struct json *kube_delete_options(const char *uid, const char *resource_version)
 		json_add_string(preconditions, "resourceVersion", resource_version);
 	}
 	return options;
+}
+
+bool kube_call_version_is_older(const char *version, const char *than)
+{
+	size_t size = strlen(version);
+	size_t other = strlen(than);
+
+	return size != other ? size < other : strcmp(version, than) < 0;
 }

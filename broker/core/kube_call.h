@@ -62,4 +62,7 @@ struct kube_port {
 /* DeleteOptions: propagationPolicy Background and, where not NULL, preconditions. The caller's. */
 struct json *kube_delete_options(const char *uid, const char *resource_version);
 
+/* resourceVersions of one resource are comparable decimal numbers (kube-semantics I-08). */
+bool kube_call_version_is_older(const char *version, const char *than);
+
 #endif

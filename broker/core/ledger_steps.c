@@ -35,6 +35,7 @@ static void call_ledger(struct access_steps *steps, struct access *access, enum 
 		access_steps_fail(steps, access, "LedgerUnavailable", &err);
 		return;
 	}
+	access->record_asked_ms = clock_monotonic_ms(steps->clock);
 	access_steps_call_hub(
 		steps, access,
 		&(struct kube_request){
@@ -58,8 +59,16 @@ static bool take_epoch(struct access_steps *steps, struct access *access)
 	return false;
 }
 
+/* The record is what we hold, or was when it was asked for: this process may have stood still
+ * since. */
+static void note_seen(struct access *access)
+{
+	access->record_seen_ms = access->record_asked_ms;
+}
+
 static void note_version(struct access *access, const struct json *object)
 {
+	note_seen(access);
 	memory_free(access->ledger->resource_version);
 	memory_free(access->ledger->record_uid);
 	access->ledger->resource_version =
@@ -72,9 +81,14 @@ static void note_version(struct access *access, const struct json *object)
 /* Another record than the one that we worked with: what we knew besides is learnt again. */
 static void replace_ledger(struct access *access, struct ledger *ledger)
 {
-	ledger_free(access->ledger);
+	struct ledger *old = TAKE_PTR(access->ledger);
+
 	access_adopt_ledger(access, ledger);
 	access_drop_token(access);
+	note_seen(access);
+	if (old)
+		access_keep_anchors(access, old);
+	ledger_free(old);
 }
 
 static void fail_on_change(struct access_steps *steps, struct access *access)
@@ -98,6 +112,13 @@ static bool is_what_we_sent(const struct access_steps *steps, const struct acces
 static void take_live_ledger(struct access_steps *steps, struct access *access, struct ledger *live,
 			     const struct json *object)
 {
+	if (access->ledger && access->plan.step == ACCESS_LOOK_FOR_LEDGER &&
+	    text_same(live->resource_version, access->ledger->resource_version)) {
+		ledger_free(live); /* ours may know more by now */
+		note_seen(access);
+		access_steps_succeed(steps, access);
+		return;
+	}
 	if (access->ledger && is_what_we_sent(steps, access, object)) {
 		ledger_free(live);
 		note_version(access, object);
@@ -111,13 +132,24 @@ static void take_live_ledger(struct access_steps *steps, struct access *access, 
 		fail_on_change(steps, access);
 }
 
-/* There is no record. To be closed: it is closed. To be saved: somebody deleted it, so what we know
- * is stored anew. */
+/* It was to be opened, for another cluster than the one that answers now. */
+static bool was_never_used(const struct access *access)
+{
+	return access->plan.step == ACCESS_LOOK_FOR_LEDGER && !access->ledger->resource_version &&
+	       !access->ledger->objects[0].uid;
+}
+
+/* There is no record. To be closed: it is closed. To be saved, or worked with: somebody deleted it,
+ * so what we know is stored anew. */
 static void miss_ledger(struct access_steps *steps, struct access *access)
 {
 	bool closing = access->plan.step == ACCESS_CLOSE_LEDGER;
 
-	if (closing || access->plan.step == ACCESS_LOOK_FOR_LEDGER) {
+	if (closing && access->ledger->resource_version) {
+		memory_free(access->closed_version);
+		access->closed_version = TAKE_PTR(access->ledger->resource_version);
+	}
+	if (closing || !access->ledger || was_never_used(access)) {
 		if (access->ledger) {
 			memory_free(access->record_uid);
 			access->record_uid = TAKE_PTR(access->ledger->record_uid);
@@ -289,6 +321,11 @@ static void ledger_closed(struct access_steps *steps, struct access *access,
 		return;
 	}
 	access->record_kept = json_size(json_find(reply->object, "metadata", "finalizers")) > 0;
+	if (access->record_kept) { /* it is what the watch shows from now on */
+		memory_free(access->ledger->resource_version);
+		access->ledger->resource_version =
+			memory_text(json_find_string(reply->object, "metadata", "resourceVersion"));
+	}
 	miss_ledger(steps, access);
 }
 

@@ -114,6 +114,17 @@ static const struct row issuing[] = {
 	{"the first object that is missing is made", NEW,
 	 OPENED "object_missing=0 object_standing=0 standing_is_binding=1", ACCESS_CREATE_OBJECT, 0,
 	 "SettingUpAccess", NEVER},
+	{"what was on record a while ago may be undone by another broker: it is read again", NEW,
+	 OPENED "record_fresh=0 object_missing=2", ACCESS_LOOK_FOR_LEDGER, -1, "LookingForLedger",
+	 NEVER},
+	{"before an anchor is made too", NEW, MADE "record_fresh=0", ACCESS_LOOK_FOR_LEDGER, -1,
+	 "LookingForLedger", NEVER},
+	{"and before a token is asked for", NEW, ANCHOR "record_fresh=0", ACCESS_LOOK_FOR_LEDGER,
+	 -1, "LookingForLedger", NEVER},
+	{"and before one is delivered", NEW, IN_HAND "token_proved=1 ledger_saved=1 record_fresh=0",
+	 ACCESS_LOOK_FOR_LEDGER, -1, "LookingForLedger", NEVER},
+	{"what a write can lose needs no look before", ISSUED, "record_fresh=0 renew_at_ms=-1",
+	 ACCESS_RESERVE_ANCHOR, -1, "ReservingAnchor", NEVER},
 	{"rights before the token that carries them", NEW, ANCHOR "object_missing=2",
 	 ACCESS_CREATE_OBJECT, 2, "SettingUpAccess", NEVER},
 	{"rights before the delivery of a token in hand", NEW,
@@ -548,7 +559,7 @@ static void look_at_objects(struct walk *walk)
 static void open_ledger(struct access_facts *facts)
 {
 	facts->ledger_exists = facts->ledger_stored = true;
-	facts->ledger_saved = facts->intent_saved = true;
+	facts->ledger_saved = facts->intent_saved = facts->record_fresh = true;
 }
 
 static void deliver(struct access_facts *facts)
@@ -616,7 +627,7 @@ static void apply(struct walk *walk, const struct access_plan *plan)
 	else if (plan->step == ACCESS_CLOSE_LEDGER)
 		facts->ledger_exists = facts->ledger_stored = false, facts->ledger_absent = true;
 	else if (plan->step == ACCESS_LOOK_FOR_LEDGER)
-		facts->ledger_absent = true;
+		facts->ledger_absent = !facts->ledger_exists, facts->record_fresh = true;
 	else if (plan->step == ACCESS_REMOVE_FINALIZER)
 		facts->finalizer_present = false;
 	if (plan->step == ACCESS_CREATE_OBJECT || plan->step == ACCESS_DELETE_ANCHOR)
@@ -794,7 +805,8 @@ static const char *wrong_about_life(const struct access_facts *f, const struct a
 		return "a request that ends gets nothing any more";
 	if (!ends && p->step == ACCESS_DELETE_OBJECT && p->index == f->object_surplus)
 		return NULL;
-	if (!ends && p->step == ACCESS_LOOK_FOR_LEDGER && !f->request_allowed)
+	if (!ends && p->step == ACCESS_LOOK_FOR_LEDGER &&
+	    (!f->request_allowed || !f->record_fresh || !f->ledger_stored))
 		return NULL;
 	if (p->step == ACCESS_MARK_REVOKING && (f->request_allowed || !f->denial_confirmed))
 		return "only a denial that was confirmed is final";
@@ -833,6 +845,10 @@ static const char *wrong_about_order(const struct access_facts *f, const struct 
 		return "a member is called only when it is there and the one on record";
 	if (makes && (!f->ledger_stored || !f->intent_saved))
 		return "record before effect";
+	if ((p->step == ACCESS_CREATE_OBJECT || p->step == ACCESS_CREATE_ANCHOR ||
+	     p->step == ACCESS_MINT) &&
+	    !f->record_fresh)
+		return "what is made is on record now";
 	if (p->step == ACCESS_RESTORE_OBJECT && (!f->ledger_stored || !f->request_allowed))
 		return "what is put back is on record, and allowed";
 	if (makes && (!f->finalizer_present || !f->request_valid || !f->request_allowed))

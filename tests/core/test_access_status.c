@@ -502,9 +502,69 @@ static void access_status_sentence__is_there_for_every_denial(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void set(char **text, const char *value)
+{
+	memory_free(*text);
+	*text = memory_text(value);
+}
+
+/* STATUS was written, and stored in version 50. */
+static void report_status(const char *outline, const char *status)
+{
+	access_status_keep_outline(access, NULL, outline);
+	access_status_digest(status, access->reported_digest);
+	set(&access->echoed_status, status);
+	set(&access->echoed_version, "50");
+}
+
+static void show(const char *version, const char *status)
+{
+	set(&request->resource_version, version);
+	set(&request->status, status);
+}
+
+static void access_status_outline_stands__as_long_as_what_was_written_is_shown(void **state)
+{
+	(void)state;
+	report_status("outline", "{}");
+	show("49", "old");
+	assert_true(access_status_outline_stands(access, request, "outline"));
+	show("51", "{}");
+	assert_true(access_status_outline_stands(access, request, "outline"));
+	assert_false(access_status_outline_stands(access, request, "news"));
+	show("52", "another's");
+	assert_false(access_status_outline_stands(access, request, "outline"));
+}
+
+static void access_status_outline_stands__where_it_was_seen_before_we_wrote_any(void **state)
+{
+	(void)state;
+	show("51", "{}");
+	assert_false(access_status_outline_stands(access, request, "outline"));
+	access_status_keep_outline(access, request, "outline");
+	assert_true(access_status_outline_stands(access, request, "outline"));
+	show("52", "{}");
+	assert_false(access_status_outline_stands(access, request, "outline"));
+}
+
+static void access_status_is_contested__when_another_one_takes_its_place(void **state)
+{
+	(void)state;
+	show("51", "another's");
+	assert_false(access_status_is_contested(access, request, "outline"));
+	report_status("outline", "{}");
+	assert_true(access_status_is_contested(access, request, "outline"));
+	assert_false(access_status_is_contested(access, request, "news"));
+	show("51", "{}");
+	assert_false(access_status_is_contested(access, request, "outline"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(access_status_outline_stands__as_long_as_what_was_written_is_shown),
+		TEST(access_status_outline_stands__where_it_was_seen_before_we_wrote_any),
+		TEST(access_status_is_contested__when_another_one_takes_its_place),
 		TEST(access_status_render__of_an_issued_request),
 		TEST(access_status_render__says_when_the_member_shortened_the_lifetime),
 		TEST(access_status_render__sets_every_condition_on_first_sight),

@@ -39,9 +39,19 @@ static void kube_delete_options__without_a_precondition_says_nothing_of_one(void
 	assert_options(NULL, NULL, HEAD TAIL);
 }
 
+static void kube_call_version_is_older__compares_numbers(void **state)
+{
+	(void)state;
+	assert_true(kube_call_version_is_older("9", "10"));
+	assert_true(kube_call_version_is_older("123", "124"));
+	assert_false(kube_call_version_is_older("124", "124"));
+	assert_false(kube_call_version_is_older("1000", "999"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kube_call_version_is_older__compares_numbers),
 		cmocka_unit_test(kube_delete_options__holds_what_is_known_as_a_precondition),
 		cmocka_unit_test(kube_delete_options__without_a_precondition_says_nothing_of_one),
 	};

@@ -452,6 +452,10 @@ RECORD = {
             {"generation": 2, "namespace": "default", "name": "anchor-2",
              "expirationTimestamp": SOON}],
         "secret": {"namespace": "work", "name": "example", "uid": "a074"},
+        "state": "RevocationPending",
+        "revocation": {"reason": "MemberUnreachable", "since": "2026-01-01T00:30:00Z",
+                       "lastTryTime": "2026-01-01T00:30:00Z"},
+        "lastExpirationTimestamp": SOON,
     },
 }
 
@@ -478,7 +482,8 @@ def test_a_record_says_what_was_made_for_whom_until_when(hub):
     assert row.pop("AGE")
     assert row == {
         "NAME": "printed", "REQUEST-NAMESPACE": "work", "REQUEST": "example",
-        "PROFILE": "bravelion", "SERVICEACCOUNT": "work", "EXPIRES": SOON}
+        "PROFILE": "bravelion", "SERVICEACCOUNT": "work", "STATE": "RevocationPending",
+        "REASON": "MemberUnreachable", "EXPIRES": SOON}
     assert (wide["MEMBER"], wide["GENERATION"]) == ("6c30", "2")
 
 

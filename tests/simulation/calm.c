@@ -1,5 +1,6 @@
 #include "simulation/calm.h"
 
+#include "simulation/hand_over.h"
 #include "simulation/world.h"
 
 static bool is_stormy(const struct storm *storm)
@@ -21,7 +22,10 @@ void calm_update(struct world *world)
 	bool well = world->hub_up && !is_stormy(&world->hub_storm) && !world->hub.unserved;
 
 	for (int i = 0; i < world->process_count; i++)
-		well = well && is_working(&world->processes[i]);
+		well = well && (!world->processes[i].alive || is_working(&world->processes[i]));
+	if (hand_over_count(world) > 1)
+		world->alone_ms = world_now_ms(world);
+	well = well && hand_over_count(world) == 1;
 	if (!well)
 		world_disturb(world, -1);
 	for (int i = 0; i < world->member_count; i++)

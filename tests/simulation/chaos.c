@@ -8,6 +8,7 @@
 #include <base/text.h>
 
 #include "core/kube_path.h"
+#include "simulation/hand_over.h"
 #include "simulation/process.h"
 #include "simulation/tenant.h"
 #include "simulation/world.h"
@@ -223,32 +224,24 @@ static void break_watches(struct world *world)
 
 static void start_again(void *context, int64_t index)
 {
-	struct world *world = context;
-
-	if (!world->processes[index].alive)
-		process_start(world, (int)index);
-}
-
-static void kill_broker(struct world *world)
-{
-	int index = draw(world, world->process_count);
-
-	process_kill(&world->processes[index]);
-	agenda_add(&world->agenda, world_now_ms(world) + dice_between(&world->dice, 10, 20000),
-		   start_again, world, index);
+	hand_over_begin(context, (int)index);
 }
 
 /* In the midst of its work, not between two events. */
-static void kill_soon(void *context, int64_t unused)
+static void kill_soon(void *context, int64_t index)
 {
-	(void)unused;
-	kill_broker(context);
+	struct world *world = context;
+	struct dice dice = world_dice(world, "kill");
+
+	process_kill(&world->processes[index]);
+	agenda_add(&world->agenda, world_now_ms(world) + dice_between(&dice, 10, 20000),
+		   start_again, world, index);
 }
 
 static void plan_kill(struct world *world)
 {
 	agenda_add(&world->agenda, world_now_ms(world) + dice_between(&world->dice, 0, 400),
-		   kill_soon, world, 0);
+		   kill_soon, world, draw(world, world->process_count));
 }
 
 static void recover(struct world *world)
@@ -265,8 +258,7 @@ static void recover(struct world *world)
 		if (!had_access)
 			tell_routes(world, i);
 	}
-	for (int i = 0; i < world->process_count; i++)
-		start_again(world, i);
+	hand_over_begin(world, 0);
 }
 
 static void have_peace(struct world *world)
@@ -323,7 +315,7 @@ static const struct {
 	{2, plant_secret}, {2, plant_account}, {4, uproot_one},    {3, edit_member},
 	{2, edit_hub},     {10, turn_storm},   {8, turn_server},   {3, turn_access},
 	{3, exchange_one}, {3, turn_api},      {3, break_watches}, {7, plan_kill},
-	{5, have_peace},
+	{5, have_peace},   {10, hand_over},
 };
 
 static int total_weight(void)
@@ -351,12 +343,16 @@ static int64_t draw_gap_ms(struct world *world)
 
 void chaos_strike(struct world *world)
 {
-	int which = draw(world, total_weight());
+	int which;
 	size_t i = 0;
+
+	world->dice = world_dice(world, "event %lld", (long long)world->event_count++);
+	which = draw(world, total_weight());
 
 	for (; which >= events[i].weight; i++)
 		which -= events[i].weight;
 	events[i].happen(world);
+	world->dice = world_dice(world, "gap %lld", (long long)world->event_count);
 	world_pass(world, draw_gap_ms(world));
 }
 
@@ -367,8 +363,7 @@ void chaos_begin(struct world *world)
 		plant_account(world);
 	if (dice_hits(&world->dice, 30))
 		plant_secret(world);
-	for (int i = 0; i < world->process_count; i++)
-		process_start(world, i);
+	process_start(world, 0);
 	for (int i = draw(world, 4); i > 0; i--)
 		create_one(world);
 	world_pass(world, dice_between(&world->dice, 0, 10000));

@@ -19,18 +19,24 @@ void cluster_init(struct cluster *cluster, const char *name)
 	snprintf(cluster->uid, sizeof(cluster->uid), "%s-itself", name);
 }
 
-static void thing_free(struct thing *thing)
+const struct json *cluster_keep(struct cluster *cluster, struct json *object)
 {
-	json_free(thing->object);
-	memory_free(thing);
+	if (cluster->kept_count == cluster->kept_capacity) {
+		cluster->kept_capacity = cluster->kept_capacity ? 2 * cluster->kept_capacity : 64;
+		cluster->kept = memory_resize(cluster->kept, cluster->kept_capacity,
+					      sizeof(cluster->kept[0]));
+	}
+	cluster->kept[cluster->kept_count++] = object;
+	return object;
 }
 
 void cluster_done(struct cluster *cluster)
 {
 	for (size_t i = 0; i < cluster->count; i++)
-		thing_free(cluster->things[i]);
-	for (size_t i = 0; i < cluster->note_count; i++)
-		json_free(cluster->notes[i].object);
+		memory_free(cluster->things[i]);
+	for (size_t i = 0; i < cluster->kept_count; i++)
+		json_free(cluster->kept[i]);
+	memory_free(cluster->kept);
 	memory_free(cluster->things);
 	memory_free(cluster->notes);
 }
@@ -66,18 +72,16 @@ static void note(struct cluster *cluster, const struct address *address, const s
 					       sizeof(*cluster->notes));
 	}
 	cluster->notes[cluster->note_count++] =
-		(struct note){cluster->version, *address, object ? json_dup(object) : NULL};
+		(struct note){.version = cluster->version, .address = *address, .object = object};
 	cluster->noted(cluster->context);
 }
 
-/* The metadata of OBJECT, to be written in. Borrowed. */
+/* The metadata of OBJECT, which is nobody else's yet, to be written in. Borrowed. */
 static struct json *open_metadata(struct json *object)
 {
 	const struct json *old = json_find(object, "metadata");
-	struct json *metadata = old ? json_dup(old) : json_object_new();
 
-	json_add(object, "metadata", metadata);
-	return metadata;
+	return old ? (struct json *)old : json_add_object(object, "metadata");
 }
 
 static void stamp(struct cluster *cluster, struct json *object)
@@ -99,7 +103,7 @@ static void remove_thing(struct cluster *cluster, struct thing *thing)
 	cluster->count--;
 	cluster->version++;
 	note(cluster, &thing->address, NULL);
-	thing_free(thing);
+	memory_free(thing);
 }
 
 /* Takes OBJECT as what THING is now. The thing may be gone afterwards. */
@@ -112,8 +116,7 @@ static void commit(struct cluster *cluster, struct thing *thing, struct json *ob
 		return;
 	}
 	stamp(cluster, object);
-	json_free(thing->object);
-	thing->object = object;
+	thing->object = cluster_keep(cluster, object);
 	thing->uid = json_find_string(object, "metadata", "uid");
 	if (deleted && json_size(json_find(object, "metadata", "finalizers")) == 0)
 		remove_thing(cluster, thing);
@@ -125,19 +128,19 @@ static struct thing *add_thing(struct cluster *cluster, const struct address *ad
 			       const struct json *object)
 {
 	struct thing *thing = memory_new(sizeof(*thing));
-	struct json *metadata;
+	struct json *copy = json_dup(object);
+	struct json *metadata = open_metadata(copy);
 	char uid[NUMBER_SIZE];
 
 	snprintf(uid, sizeof(uid), "%s-%lld", cluster->name, (long long)++cluster->uids);
 	thing->address = *address;
-	thing->object = json_dup(object);
-	metadata = open_metadata(thing->object);
 	json_add_string(metadata, "name", address->name);
 	if (address->namespace[0])
 		json_add_string(metadata, "namespace", address->namespace);
 	json_add_string(metadata, "uid", uid);
 	json_add_integer(metadata, "generation", 1);
-	stamp(cluster, thing->object);
+	stamp(cluster, copy);
+	thing->object = cluster_keep(cluster, copy);
 	thing->uid = json_find_string(thing->object, "metadata", "uid");
 	if (cluster->count == cluster->capacity) {
 		cluster->capacity = cluster->capacity ? 2 * cluster->capacity : 32;
@@ -156,7 +159,7 @@ static struct answer refuse(int status, const char *reason)
 
 static struct answer show(int status, const struct json *object)
 {
-	return (struct answer){.status = status, .object = json_dup(object)};
+	return (struct answer){.status = status, .object = object};
 }
 
 /* True when FIELD of WANTED is said, and is another than that of the thing. */
@@ -267,28 +270,22 @@ static struct answer answer_patch(struct cluster *cluster, struct thing *thing,
 {
 	bool deleting = json_find(thing->object, "metadata", "deletionTimestamp") != NULL;
 	size_t before = json_size(json_find(thing->object, "metadata", "finalizers"));
-	cleanup_json struct json *object = json_dup(thing->object);
+	struct json *object = json_dup(thing->object);
+	const struct json *last = thing->object;
+	struct address address = thing->address;
 
 	for (size_t i = 0; i < json_size(body); i++)
-		if (!operate(object, json_item(body, i)))
+		if (!operate(object, json_item(body, i))) {
+			json_free(object);
 			return refuse(422, "Invalid");
-	if (deleting && json_size(json_find(object, "metadata", "finalizers")) > before)
+		}
+	if (deleting && json_size(json_find(object, "metadata", "finalizers")) > before) {
+		json_free(object);
 		return refuse(422, "Invalid");
-	commit(cluster, thing, json_dup(object));
-	return show(200, object);
-}
-
-/* What comes back must hold the new version: thing->object, unless the thing has gone. */
-static struct answer answer_patched(struct cluster *cluster, const struct address *address,
-				    struct thing *thing, const struct json *body)
-{
-	struct answer answer = answer_patch(cluster, thing, body);
-	const struct thing *left = answer.object ? cluster_find(cluster, address) : NULL;
-
-	if (!left)
-		return answer;
-	json_free(answer.object);
-	return show(200, left->object);
+	}
+	commit(cluster, thing, object);
+	thing = cluster_find(cluster, &address);
+	return show(200, thing ? thing->object : last);
 }
 
 struct answer cluster_answer(struct cluster *cluster, enum kube_verb verb,
@@ -311,7 +308,7 @@ struct answer cluster_answer(struct cluster *cluster, enum kube_verb verb,
 	if (verb == KUBE_DELETE)
 		return answer_delete(cluster, thing, body);
 	if (verb == KUBE_PATCH_JSON)
-		return answer_patched(cluster, address, thing, body);
+		return answer_patch(cluster, thing, body);
 	return answer_write(cluster, thing, body);
 }
 

@@ -17,16 +17,17 @@ struct json;
 
 struct thing {
 	struct address address;
-	struct json *object;
-	const char *uid; /* in OBJECT */
-	bool ours;       /* a broker made it */
+	const struct json *object; /* the cluster's, never changed: another one takes its place */
+	const char *uid;           /* in OBJECT */
+	bool ours;                 /* a broker made it */
+	bool stray;                /* ... when its record was another one already */
 };
 
 /* A change that watches show. */
 struct note {
-	int64_t version;
+	int64_t version, at_ms;
 	struct address address;
-	struct json *object; /* NULL: it went */
+	const struct json *object; /* NULL: it went */
 };
 
 struct cluster {
@@ -34,6 +35,8 @@ struct cluster {
 	char uid[32];     /* of its kube-system namespace */
 	struct thing **things;
 	size_t count, capacity;
+	struct json **kept; /* every object that it ever had: all may be shown by reference */
+	size_t kept_count, kept_capacity;
 	int64_t version, uids;
 	bool keeps_notes;
 	struct note *notes;
@@ -45,12 +48,16 @@ struct cluster {
 
 struct answer {
 	int status;
-	const char *reason;  /* of the Status; NULL: there is none. Static */
-	struct json *object; /* the receiver's; NULL on failure */
+	const char *reason; /* of the Status; NULL: there is none. Static */
+	const struct json
+		*object; /* NULL on failure. Borrowed from the cluster, as long as that lives */
 };
 
 void cluster_init(struct cluster *cluster, const char *name);
 void cluster_done(struct cluster *cluster);
+
+/* Takes OBJECT, as long as CLUSTER lives. Borrowed. */
+const struct json *cluster_keep(struct cluster *cluster, struct json *object);
 
 /* Does what a broker asks for. */
 struct answer cluster_answer(struct cluster *cluster, enum kube_verb verb,

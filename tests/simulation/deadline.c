@@ -75,12 +75,20 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Nobody has it: the broker that minted it ended before it could write that down. */
+static bool is_stray(const struct token *token)
+{
+	const struct thing *anchor = cluster_find_uid(token->cluster, token->anchor_uid);
+
+	return anchor && anchor->stray && token->delivered_ms == 0;
+}
+
 static void check_token(struct world *world, struct token *token)
 {
 	const struct wish *wish = world_wish(world, token->request_uid);
 	int64_t ms;
 
-	if (token->dead || wish->permitted_ms >= 0 ||
+	if (token->dead || wish->permitted_ms >= 0 || is_stray(token) ||
 	    token->cluster != world_cluster(world, token->member))
 		return;
 	ms = least(calm_lasts_ms(world, token->member), world_now_ms(world) - wish->ended_ms);
@@ -219,6 +227,10 @@ static void check_left(struct world *world, const struct cluster *cluster)
 	for (size_t i = 0; i < cluster->count; i++) {
 		const struct thing *thing = cluster->things[i];
 
+		if (thing->stray) {
+			world->stray_left_count++;
+			continue;
+		}
 		if (thing->ours || thing->address.resource == &KUBE_AUTH_TOKEN_REQUESTS)
 			world_fail(world, "left behind: %s %s on %s", thing->address.resource->kind,
 				   thing->address.name, cluster->name);

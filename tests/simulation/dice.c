@@ -24,3 +24,12 @@ bool dice_hits(struct dice *dice, int percent)
 {
 	return dice_between(dice, 0, 99) < percent;
 }
+
+struct dice dice_for(const struct dice *dice, uint64_t subject, uint64_t count)
+{
+	struct dice mixed = {.state = dice->state ^ subject};
+
+	mixed.state = next(&mixed) ^ count;
+	mixed.state = next(&mixed);
+	return mixed;
+}

@@ -10,6 +10,9 @@ struct dice {
 };
 
 struct dice dice_of(uint64_t seed);
+/* One that the numbers of DICE tell nothing of: for the COUNT-th time that SUBJECT is decided on.
+ */
+struct dice dice_for(const struct dice *dice, uint64_t subject, uint64_t count);
 /* From LOW to HIGH, both included. */
 int64_t dice_between(struct dice *dice, int64_t low, int64_t high);
 /* True in so many of a hundred cases. */

@@ -42,13 +42,19 @@ static bool is_current(const struct feed *feed, int64_t life)
 
 static void list(void *context, int64_t life);
 
+static struct dice draw_dice(const struct feed *feed)
+{
+	return world_dice(feed->process->world, "b%d watches %s", feed->process->index,
+			  feed->resource->plural);
+}
+
 static void list_later(struct feed *feed, int64_t least_ms, int64_t most_ms)
 {
 	struct world *world = feed->process->world;
+	struct dice dice = draw_dice(feed);
 
-	agenda_add(&world->agenda,
-		   world_now_ms(world) + dice_between(&world->dice, least_ms, most_ms), list, feed,
-		   feed->process->life);
+	agenda_add(&world->agenda, world_now_ms(world) + dice_between(&dice, least_ms, most_ms),
+		   list, feed, feed->process->life);
 }
 
 struct gone {
@@ -72,6 +78,7 @@ static void take_list(struct feed *feed)
 	struct store *store =
 		access_controller_store(feed->process->controller, feed->resource, &reader);
 	struct gone gone = {0};
+	struct dice dice = draw_dice(feed);
 
 	feed->is_short = false;
 	store_replace_begin(store);
@@ -80,7 +87,7 @@ static void take_list(struct feed *feed)
 
 		if (thing->address.resource != feed->resource)
 			continue;
-		if (world->hub_storm.lists_short && feed->synced && dice_hits(&world->dice, 50))
+		if (world->hub_storm.lists_short && feed->synced && dice_hits(&dice, 50))
 			feed->is_short = true;
 		else
 			put(feed, &thing->address, thing->object);
@@ -97,11 +104,14 @@ static void list(void *context, int64_t life)
 {
 	struct feed *feed = context;
 	struct world *world = feed->process->world;
+	struct dice dice = draw_dice(feed);
 
+	if (process_puts_off(feed->process, list, context, life))
+		return;
 	if (!is_current(feed, life) || (feed->listed && !feed->is_short))
 		return;
 	if (!world->hub_up || world->hub.unserved == feed->resource ||
-	    dice_hits(&world->dice, world->hub_storm.refused)) {
+	    dice_hits(&dice, world->hub_storm.refused)) {
 		world_disturb(world, -1);
 		list_later(feed, 500, 20000);
 		return;
@@ -125,6 +135,8 @@ static void show(void *context, int64_t version)
 	const struct cluster *hub = &feed->process->world->hub;
 	size_t first = hub->note_count;
 
+	if (process_puts_off(feed->process, show, context, version))
+		return;
 	if (!feed->process->alive || !feed->listed || feed->version >= version)
 		return;
 	if (!feed->process->world->hub_up) {
@@ -146,13 +158,14 @@ void feed_wake(struct feed *feed)
 {
 	struct world *world = feed->process->world;
 	const struct note *note = &world->hub.notes[world->hub.note_count - 1];
+	int64_t lag_ms = world->hub_storm.lag_ms + feed->process->lag_ms;
+	struct dice dice;
 
 	if (!feed->process->alive || !feed->listed || note->address.resource != feed->resource)
 		return;
-	agenda_add(&world->agenda,
-		   world_now_ms(world) +
-			   dice_between(&world->dice, 2, 50 + world->hub_storm.lag_ms),
-		   show, feed, note->version);
+	dice = draw_dice(feed);
+	agenda_add(&world->agenda, world_now_ms(world) + dice_between(&dice, 2, 50 + lag_ms), show,
+		   feed, note->version);
 }
 
 void feed_break(struct feed *feed)

@@ -21,7 +21,10 @@
 enum {
 	MINT_FLOOR_MS = 60 * 1000,
 	MINTS_LOST_MAX = 4, /* within that time, when no answer comes */
-	NOTICED_MS = 1000,  /* a watch that works has shown a change, and the token was asked for */
+	TOLD_MAX = 60,      /* writes of a status, within a minute */
+	BELIEVED_MS =
+		5000 + 10000, /* as long as a record is believed, and a call takes to get there */
+	NOTICED_MS = 1000, /* a watch that works has shown a change, and the token was asked for */
 };
 
 static const char *request_of(const struct json *object)
@@ -73,17 +76,66 @@ static bool names_anchor(const struct json *record, const char *name)
 	return text_same(next, name);
 }
 
-static void check_record(struct process *process, const struct server_call *call)
+static bool names(const struct json *record, const struct address *made)
 {
-	const struct json *record = record_of(process->world, request_of(call->body));
+	return made->resource == &KUBE_SECRETS ? names_anchor(record, made->name)
+					       : names_object(record, made);
+}
+
+/* No other broker works, and nothing that one sent is on its way. */
+static bool is_alone(const struct world *world)
+{
+	return world->alone_ms + BELIEVED_MS < world_now_ms(world);
+}
+
+/* While two brokers work, one may act on a record that the other has changed since: for a moment.
+ */
+static bool was_named(const struct world *world, const char *request_uid,
+		      const struct address *made)
+{
+	const struct note *notes = world->hub.notes;
+	int64_t since_ms = world_now_ms(world) - BELIEVED_MS;
+
+	if (is_alone(world))
+		return false;
+	for (size_t i = world->hub.note_count; i > 0; i--) {
+		const struct note *note = &notes[i - 1];
+
+		if (note->address.resource != &KUBE_ISSUED_CREDENTIALS ||
+		    !text_same(note->address.name, request_uid))
+			continue;
+		if (note->object && names(note->object, made))
+			return true;
+		if (note->at_ms < since_ms)
+			return false;
+	}
+	return false;
+}
+
+static void check_record(struct process *process, const struct server_call *call, int member,
+			 const struct answer *answer)
+{
+	struct world *world = process->world;
+	const char *request_uid = request_of(call->body);
 	struct address made = call->address;
+	bool named;
+	const struct wish *wish = world_wish(world, request_uid);
 
 	snprintf(made.name, sizeof(made.name), "%s",
 		 json_find_string(call->body, "metadata", "name"));
-	if (made.resource == &KUBE_SECRETS ? !names_anchor(record, made.name)
-					   : !names_object(record, &made))
-		world_fail(process->world, "effect before record: b%d made %s %s", process->index,
+	named = names(record_of(world, request_uid), &made);
+	if (named && (is_alone(world) || !wish || wish->writer_life == process->life))
+		return;
+	if (!named && !was_named(world, request_uid, &made)) {
+		world_fail(world, "effect before record: b%d made %s %s", process->index,
 			   made.resource->kind, made.name);
+		return;
+	}
+	world_tell(world, "%s %s is a stray", made.resource->kind, made.name);
+	world->stray_count++;
+	cluster_find_uid(world_cluster(world, member),
+			 json_find_string(answer->object, "metadata", "uid"))
+		->stray = true;
 }
 
 static bool is_binding(const struct thing *thing)
@@ -97,7 +149,7 @@ static bool binding_stands(const struct cluster *cluster, const char *request_ui
 	for (size_t i = 0; i < cluster->count; i++) {
 		const struct thing *thing = cluster->things[i];
 
-		if (thing->ours && is_binding(thing) &&
+		if (thing->ours && !thing->stray && is_binding(thing) &&
 		    text_same(request_of(thing->object), request_uid))
 			return true;
 	}
@@ -145,12 +197,12 @@ static void check_member_write(struct process *process, int member, const struct
 	const struct kube_resource *resource = call->address.resource;
 
 	if (call->verb == KUBE_CREATE && !call->address.subresource[0])
-		check_record(process, call);
+		check_record(process, call, member, answer);
 	if (call->verb != KUBE_DELETE)
 		return;
 	if (resource == &KUBE_SECRETS)
 		check_anchor_deletion(process, member, answer->object);
-	if (resource == &KUBE_SERVICE_ACCOUNTS &&
+	if (resource == &KUBE_SERVICE_ACCOUNTS && is_alone(world) &&
 	    binding_stands(world_cluster(world, member), request_of(answer->object)))
 		world_fail(world, "order: ServiceAccount %s went before its bindings",
 			   call->address.name);
@@ -206,11 +258,29 @@ static void check_delivery(struct process *process, const struct server_call *ca
 	token->superseded_ms = 0;
 }
 
+/* Nobody reads as fast as that, and each watch of the request is woken. */
+static void count_status(struct world *world, struct wish *wish)
+{
+	if (!wish)
+		return;
+	if (world_now_ms(world) - wish->told_since_ms > 60 * 1000) {
+		wish->told_since_ms = world_now_ms(world);
+		wish->told = 0;
+	}
+	if (++wish->told > TOLD_MAX)
+		world_fail(world, "restless: the status of %s is written %d times a minute",
+			   wish->key, wish->told);
+}
+
 void invariant_after_write(struct process *process, int member, const struct server_call *call,
 			   bool foreign, const struct answer *answer)
 {
 	const struct kube_resource *resource = call->address.resource;
 	bool puts = call->verb == KUBE_CREATE || call->verb == KUBE_APPLY;
+	struct wish *wish = world_wish(process->world,
+				       call->address.name[0]
+					       ? call->address.name
+					       : json_find_string(call->body, "metadata", "name"));
 
 	if (answer->status >= 300 || call->verb == KUBE_GET)
 		return;
@@ -218,6 +288,12 @@ void invariant_after_write(struct process *process, int member, const struct ser
 	    !(resource == &KUBE_AUTH_TOKEN_REQUESTS && call->verb == KUBE_PATCH_JSON))
 		world_fail(process->world, "foreign object: b%d changed %s %s", process->index,
 			   resource->kind, call->address.name);
+	if (resource == &KUBE_ISSUED_CREDENTIALS && wish)
+		wish->writer_life = process->life;
+	if (strcmp(call->address.subresource, "status") == 0)
+		count_status(process->world,
+			     world_wish(process->world,
+					json_find_string(answer->object, "metadata", "uid")));
 	if (member >= 0)
 		check_member_write(process, member, call, answer);
 	else if (resource == &KUBE_SECRETS && puts)
@@ -259,12 +335,16 @@ void invariant_after_mint(struct process *process, struct token *token, const ch
 	struct world *world = process->world;
 	struct wish *wish = world_wish(world, token->request_uid);
 	int64_t since_ms = wish ? token->minted_ms - wish->answered_ms : 0;
+	struct address anchor;
 
 	if (!wish) {
 		world_fail(world, "mint: %s is for nobody", token->jti);
 		return;
 	}
-	if (!names_anchor(record_of(world, token->request_uid), anchor_name))
+	anchor = (struct address){.resource = &KUBE_SECRETS};
+	snprintf(anchor.name, sizeof(anchor.name), "%s", anchor_name);
+	if (!names(record_of(world, token->request_uid), &anchor) &&
+	    !was_named(world, token->request_uid, &anchor))
 		world_fail(world, "effect before record: %s was minted", token->jti);
 	for (const struct token *other = world->tokens; other < token; other++)
 		if (text_same(other->anchor_uid, token->anchor_uid))

@@ -7,7 +7,7 @@
 #include "simulation/wire.h"
 #include "simulation/world.h"
 
-enum { TURNS_MAX = 400 };
+enum { TURNS_MAX = 400, SKEW_MAX_S = 5 };
 
 static void wake(void *context)
 {
@@ -28,16 +28,30 @@ static void hub_start(void *context, const struct kube_request *request, kube_do
 	wire_send(context, -1, request, done, done_context);
 }
 
+/* Its calendar is another one than that of hub and members. */
+static void set_clock(struct process *process)
+{
+	struct world *world = process->world;
+	struct dice dice = world_dice(world, "clock %d", process->index);
+
+	fake_clock_init(&process->clock);
+	process->clock.monotonic_ms = world->clock.monotonic_ms;
+	process->clock.wall_us = world->clock.wall_us;
+	if (world->process_count > 1)
+		process->clock.wall_us += dice_between(&dice, -SKEW_MAX_S, SKEW_MAX_S) * 1000000;
+}
+
 void process_start(struct world *world, int index)
 {
 	struct process *process = &world->processes[index];
 
 	*process = (struct process){
 		.world = world, .index = index, .alive = true, .life = ++world->lives};
+	set_clock(process);
 	process->controller = access_controller_new(&(struct access_controller_config){
 		.hub = {.start = hub_start, .context = process},
 		.executor = route_executor(process),
-		.clock = &world->clock.clock,
+		.clock = &process->clock.clock,
 		.settings = &world->settings,
 		.wake = wake,
 		.tell = hear,
@@ -75,7 +89,25 @@ void process_synced(struct process *process)
 
 int64_t process_due_ms(const struct process *process)
 {
-	return process->begun ? access_controller_next_due_ms(process->controller) : -1;
+	int64_t due_ms = process->begun ? access_controller_next_due_ms(process->controller) : -1;
+
+	return due_ms >= 0 && due_ms < process->frozen_until_ms ? process->frozen_until_ms : due_ms;
+}
+
+void process_freeze(struct process *process, int64_t ms)
+{
+	process->frozen_until_ms = world_now_ms(process->world) + ms;
+	world_tell(process->world, "b%d stands still for %lld ms", process->index, (long long)ms);
+}
+
+bool process_puts_off(struct process *process, agenda_act *act, void *context, int64_t detail)
+{
+	struct world *world = process->world;
+
+	if (!process->alive || process->frozen_until_ms <= world_now_ms(world))
+		return false;
+	agenda_add(&world->agenda, process->frozen_until_ms, act, context, detail);
+	return true;
 }
 
 void process_run(struct process *process)

@@ -9,6 +9,7 @@
 #include "core/access_controller.h"
 #include "core/backoff.h"
 #include "delivery/cluster_facts.h"
+#include "simulation/process.h"
 #include "simulation/wire.h"
 #include "simulation/world.h"
 
@@ -48,6 +49,8 @@ static void ask_again(void *context, int64_t life)
 {
 	struct route *route = context;
 
+	if (process_puts_off(route->process, ask_again, context, life))
+		return;
 	if (route->process->alive && route->life == (unsigned)life)
 		ask(route);
 }

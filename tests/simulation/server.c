@@ -54,7 +54,7 @@ static struct answer mint(struct process *process, int member, const struct thin
 {
 	struct world *world = process->world;
 	struct token *token;
-	struct answer answer = {.status = 201, .object = json_object_new()};
+	struct json *reply = json_object_new();
 
 	world->tokens =
 		memory_resize(world->tokens, world->token_count + 1, sizeof(*world->tokens));
@@ -73,8 +73,9 @@ static struct answer mint(struct process *process, int member, const struct thin
 	token->text = render_token(world, token, account->address.name);
 	world->mint_count++;
 	invariant_after_mint(process, token, anchor->address.name);
-	json_add_string(json_add_object(answer.object, "status"), "token", token->text);
-	return answer;
+	json_add_string(json_add_object(reply, "status"), "token", token->text);
+	return (struct answer){.status = 201,
+			       .object = cluster_keep(world_cluster(world, member), reply)};
 }
 
 static bool is_another(const struct thing *thing, const char *uid)
@@ -91,6 +92,7 @@ static struct answer answer_token_request(struct process *process, int member,
 	const struct json *reference = json_find(call->body, "spec", "boundObjectRef");
 	const struct thing *account, *anchor;
 	int64_t lifetime_s = 0;
+	struct dice dice;
 
 	place.subresource[0] = '\0';
 	account = cluster_find(cluster, &place);
@@ -103,19 +105,19 @@ static struct answer answer_token_request(struct process *process, int member,
 	    is_another(anchor, json_find_string(reference, "uid")))
 		return (struct answer){.status = 409, .reason = "Conflict"};
 	json_integer(json_find(call->body, "spec", "expirationSeconds"), &lifetime_s);
-	if (dice_hits(&world->dice, SHORTENED_PERCENT) && lifetime_s > 600)
+	dice = world_dice(world, "lifetime %s", account->uid);
+	if (dice_hits(&dice, SHORTENED_PERCENT) && lifetime_s > 600)
 		lifetime_s = 600;
 	return mint(process, member, account, anchor, lifetime_s);
 }
 
-static struct answer answer_who_am_i(struct world *world, const struct cluster *cluster,
+static struct answer answer_who_am_i(struct world *world, struct cluster *cluster,
 				     const struct server_call *call)
 {
 	for (size_t i = 0; i < world->token_count; i++) {
 		struct token *token = &world->tokens[i];
 		const struct thing *account;
-		struct answer answer = {.status = 201};
-		struct json *user;
+		struct json *reply, *user;
 		char username[256];
 
 		if (token->cluster != cluster || !text_same(token->text, call->bearer) ||
@@ -125,29 +127,29 @@ static struct answer answer_who_am_i(struct world *world, const struct cluster *
 		snprintf(username, sizeof(username),
 			 "system:serviceaccount:" WORLD_IDENTITY_NAMESPACE ":%s",
 			 account->address.name);
-		answer.object = json_object_new();
-		user = json_add_object(json_add_object(answer.object, "status"), "userInfo");
+		reply = json_object_new();
+		user = json_add_object(json_add_object(reply, "status"), "userInfo");
 		json_add_string(user, "username", username);
 		json_add_string(user, "uid", account->uid);
-		return answer;
+		return (struct answer){.status = 201, .object = cluster_keep(cluster, reply)};
 	}
 	return (struct answer){.status = 401, .reason = "Unauthorized"};
 }
 
-static struct answer allow(void)
+static struct answer allow(struct cluster *cluster)
 {
-	struct answer answer = {.status = 201, .object = json_object_new()};
+	struct json *reply = json_object_new();
 
-	json_add_bool(json_add_object(answer.object, "status"), "allowed", true);
-	return answer;
+	json_add_bool(json_add_object(reply, "status"), "allowed", true);
+	return (struct answer){.status = 201, .object = cluster_keep(cluster, reply)};
 }
 
-static struct answer name_cluster(const struct cluster *cluster)
+static struct answer name_cluster(struct cluster *cluster)
 {
-	struct answer answer = {.status = 200, .object = json_object_new()};
+	struct json *reply = json_object_new();
 
-	json_add_string(json_add_object(answer.object, "metadata"), "uid", cluster->uid);
-	return answer;
+	json_add_string(json_add_object(reply, "metadata"), "uid", cluster->uid);
+	return (struct answer){.status = 200, .object = cluster_keep(cluster, reply)};
 }
 
 struct answer server_answer(struct process *process, int member, const struct server_call *call)
@@ -160,7 +162,7 @@ struct answer server_answer(struct process *process, int member, const struct se
 	bool foreign;
 
 	if (resource == &KUBE_SELF_SUBJECT_ACCESS_REVIEWS)
-		return allow();
+		return allow(cluster);
 	if (resource == &KUBE_SELF_SUBJECT_REVIEWS)
 		return answer_who_am_i(world, cluster, call);
 	if (member >= 0 && resource == &KUBE_NAMESPACES)

@@ -20,7 +20,8 @@ enum { EVENTS_MIN = 50, EVENTS_MAX = 200, JOBS_MAX = 16 };
 
 struct options {
 	uint64_t first, count;
-	int brokers, jobs;
+	int brokers; /* 0: as the seed says */
+	int jobs;
 	bool traced, keep_going;
 	int64_t seconds;  /* at most; what is left by then is not run. 0: no limit */
 	const char *list; /* a file of seeds; NULL: none */
@@ -28,12 +29,20 @@ struct options {
 
 struct tally {
 	uint64_t seeds, broken;
-	int64_t virtual_ms, calls, mints, kills;
+	int64_t virtual_ms, calls, mints, kills, hand_overs, strays, strays_left;
 };
+
+/* Every fourth world has two brokers, unless all are to have as many. */
+static int brokers_of(uint64_t seed, const struct options *options)
+{
+	if (options->brokers > 0)
+		return options->brokers;
+	return seed % 4 == 0 ? 2 : 1;
+}
 
 static bool run(uint64_t seed, const struct options *options, bool traced, struct tally *tally)
 {
-	struct world *world = world_new(seed, options->brokers, traced);
+	struct world *world = world_new(seed, brokers_of(seed, options), traced);
 	int64_t begun_ms = world_now_ms(world);
 	int64_t most = dice_between(&world->dice, EVENTS_MIN, EVENTS_MAX);
 	int64_t events = dice_between(&world->dice, EVENTS_MIN,
@@ -56,6 +65,9 @@ static bool run(uint64_t seed, const struct options *options, bool traced, struc
 	tally->calls += world->call_count;
 	tally->mints += world->mint_count;
 	tally->kills += world->kill_count;
+	tally->hand_overs += world->hand_over_count;
+	tally->strays += world->stray_count;
+	tally->strays_left += world->stray_left_count;
 	world_free(world);
 	return held;
 }
@@ -70,7 +82,7 @@ static bool run_and_tell(uint64_t seed, const struct options *options, struct ta
 	if (!options->traced && !options->keep_going)
 		run(seed, options, true, &again);
 	printf("again: simulation --seed %llu --brokers %d --trace\n", (unsigned long long)seed,
-	       options->brokers);
+	       brokers_of(seed, options));
 	return options->keep_going;
 }
 
@@ -97,8 +109,10 @@ static bool run_list(const struct options *options, struct tally *tally)
 	while (fgets(line, sizeof(line), file)) {
 		char *end = line;
 		uint64_t seed = strtoull(line, &end, 10);
+		struct options its_own = *options;
 
-		if (end != line && !run_and_tell(seed, options, tally))
+		its_own.brokers = (int)strtol(end, NULL, 10);
+		if (end != line && !run_and_tell(seed, &its_own, tally))
 			break;
 	}
 	fclose(file);
@@ -141,7 +155,7 @@ static bool read_number(const char *text, uint64_t *ret_number)
 
 static bool read_options(int argc, char **argv, struct options *ret_options)
 {
-	struct options options = {.first = 1, .count = 100, .brokers = 1, .jobs = 1};
+	struct options options = {.first = 1, .count = 100, .jobs = 1};
 
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -187,6 +201,9 @@ static void add(struct tally *sum, const struct tally *tally)
 	sum->calls += tally->calls;
 	sum->mints += tally->mints;
 	sum->kills += tally->kills;
+	sum->hand_overs += tally->hand_overs;
+	sum->strays += tally->strays;
+	sum->strays_left += tally->strays_left;
 }
 
 int main(int argc, char **argv)
@@ -202,7 +219,6 @@ int main(int argc, char **argv)
 			"[--brokers N] [--seconds N] [--trace] [--keep-going]\n");
 		return 2;
 	}
-	memory_serve_libraries();
 	tallies = mmap(NULL, JOBS_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tallies == MAP_FAILED)
@@ -210,9 +226,11 @@ int main(int argc, char **argv)
 	ended = options.list ? run_list(&options, &tallies[0]) : run_jobs(&options, tallies);
 	for (int job = 0; job < JOBS_MAX; job++)
 		add(&sum, &tallies[job]);
-	printf("%llu seeds, %llu broken; %.1f virtual days, %lld calls, %lld mints, %lld kills\n",
+	printf("%llu seeds, %llu broken; %.1f virtual days, %lld calls, %lld mints, %lld kills, "
+	       "%lld hand-overs, %lld strays, %lld left\n",
 	       (unsigned long long)sum.seeds, (unsigned long long)sum.broken,
 	       (double)sum.virtual_ms / 86400e3, (long long)sum.calls, (long long)sum.mints,
-	       (long long)sum.kills);
+	       (long long)sum.kills, (long long)sum.hand_overs, (long long)sum.strays,
+	       (long long)sum.strays_left);
 	return ended && sum.broken == 0 && sum.seeds > 0 ? 0 : 1;
 }

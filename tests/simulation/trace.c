@@ -18,8 +18,7 @@ static const char *const verbs[] = {
 	[KUBE_DELETE] = "DELETE",
 };
 
-/* Digests depend on nonces, which are another one each time: a trace is the same for its seed. */
-static const char *name_of(const struct server_call *call, char ret_name[NAME_SIZE])
+const char *trace_name(const struct server_call *call, char ret_name[ADDRESS_PART_SIZE])
 {
 	const char *name = call->address.name[0] ? call->address.name
 						 : json_find_string(call->body, "metadata", "name");
@@ -44,5 +43,5 @@ void trace_answer(const struct world *world, int process, int member,
 		snprintf(place, sizeof(place), "m%d", member);
 	world_tell(world, "b%d %s %s %s %s %s -> %d", process, place, verbs[call->verb],
 		   call->address.resource ? call->address.resource->plural : call->path,
-		   name_of(call, name), call->address.subresource, status);
+		   trace_name(call, name), call->address.subresource, status);
 }

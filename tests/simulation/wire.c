@@ -11,6 +11,7 @@
 
 #include "core/kube_path.h"
 #include "simulation/invariant.h"
+#include "simulation/process.h"
 #include "simulation/server.h"
 #include "simulation/trace.h"
 #include "simulation/world.h"
@@ -33,6 +34,7 @@ struct call {
 	int member;
 	struct server_call call;
 	enum fate fate;
+	struct dice dice;
 	bool writes;
 	bool sent;
 	bool late; /* it takes long to get there */
@@ -63,7 +65,6 @@ static void call_free(struct call *call)
 	memory_free(call->call.path);
 	json_free(call->call.body);
 	memory_free(call->call.bearer);
-	json_free(call->answer.object);
 	memory_free(call);
 }
 
@@ -92,7 +93,8 @@ static void reply(void *context, int64_t unused)
 	struct kube_reply answer = {.date_s = -1};
 	struct error err = {0};
 
-	(void)unused;
+	if (process_puts_off(process, reply, context, unused))
+		return;
 	if (call->faulty)
 		world_disturb(process->world, call->member);
 	if (process->alive && process->life == call->life) {
@@ -137,7 +139,7 @@ static void arrive(void *context, int64_t unused)
 	}
 	if (is_down(world, call->member)) {
 		call->faulty = true;
-		answer_in(call, dice_between(&world->dice, 1, 10000));
+		answer_in(call, dice_between(&call->dice, 1, 10000));
 		return;
 	}
 	call->sent = true;
@@ -148,10 +150,8 @@ static void arrive(void *context, int64_t unused)
 	answer = server_answer(call->process, call->member, &call->call);
 	if (call->fate == FATE_DONE)
 		call->answer = answer;
-	else
-		json_free(answer.object);
 	if (call->fate == FATE_ANSWER_BROKEN)
-		call->answer = refusals[dice_hits(&world->dice, 50) ? 5 : 7];
+		call->answer = refusals[dice_hits(&call->dice, 50) ? 5 : 7];
 	answer_in(call, call->back_ms);
 }
 
@@ -163,7 +163,7 @@ static bool may_conflict(enum kube_verb verb)
 static void draw_fate(struct call *call)
 {
 	struct world *world = call->process->world;
-	struct dice *dice = &world->dice;
+	struct dice *dice = &call->dice;
 	const struct storm *storm = world_storm(world, call->member);
 	/* A 403 there says that the namespace is not opened: the core believes it. */
 	bool believed = call->call.verb == KUBE_GET &&
@@ -187,12 +187,25 @@ static void draw_fate(struct call *call)
 	call->faulty = call->fate != FATE_DONE || call->back_ms > 1000;
 }
 
+/* For the calls of this kind, by this broker, at this server. */
+static void draw_dice(struct call *call)
+{
+	const struct kube_resource *resource = call->call.address.resource;
+	char name[ADDRESS_PART_SIZE];
+
+	trace_name(&call->call, name);
+	call->dice =
+		world_dice(call->process->world, "b%d %d %d %s %s %s", call->process->index,
+			   call->member, (int)call->call.verb, resource ? resource->plural : "",
+			   call->call.address.subresource, name);
+}
+
 void wire_send(struct process *process, int member, const struct kube_request *request,
 	       kube_done *done, void *done_context)
 {
 	struct world *world = process->world;
 	struct call *call = memory_new(sizeof(*call));
-	int64_t out_ms = dice_between(&world->dice, 1, 10);
+	int64_t out_ms;
 
 	call->next = world->calls;
 	call->place = &world->calls;
@@ -212,11 +225,13 @@ void wire_send(struct process *process, int member, const struct kube_request *r
 	call->writes = request->verb != KUBE_GET && request->verb != KUBE_LIST;
 	call->done = done;
 	call->done_context = done_context;
+	draw_dice(call);
 	draw_fate(call);
 	world->call_count++;
-	call->late = dice_hits(&world->dice, world_storm(world, member)->slow);
+	out_ms = dice_between(&call->dice, 1, 10);
+	call->late = dice_hits(&call->dice, world_storm(world, member)->slow);
 	if (call->late)
-		out_ms += dice_between(&world->dice, 100, 8000);
+		out_ms += dice_between(&call->dice, 100, 8000);
 	call->faulty = call->faulty || call->late;
 	agenda_add(&world->agenda, world_now_ms(world) + out_ms, arrive, call, 0);
 }

@@ -18,6 +18,7 @@ static void hub_changed(void *context)
 {
 	struct world *world = context;
 
+	world->hub.notes[world->hub.note_count - 1].at_ms = world_now_ms(world);
 	collector_wake(world);
 	for (int i = 0; i < world->process_count; i++)
 		for (int k = 0; world->processes[i].alive && k < FEED_COUNT; k++)
@@ -43,7 +44,8 @@ struct world *world_new(uint64_t seed, int brokers, bool traced)
 
 	world->seed = seed;
 	world->traced = traced;
-	world->dice = dice_of(seed);
+	world->luck = dice_of(seed);
+	world->dice = world_dice(world, "world");
 	fake_clock_init(&world->clock);
 	world->settings = (struct access_settings){
 		.hub_id = "hub-1",
@@ -79,6 +81,20 @@ void world_free(struct world *world)
 		memory_free(world->tokens[i].text);
 	memory_free(world->tokens);
 	memory_free(world);
+}
+
+struct dice world_dice(struct world *world, const char *format, ...)
+{
+	char subject[256];
+	uint64_t hash = 0xcbf29ce484222325U;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(subject, sizeof(subject), format, arguments);
+	va_end(arguments);
+	for (const char *c = subject; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 0x100000001b3U;
+	return dice_for(&world->luck, hash, world->decided[hash % WORLD_SUBJECTS]++);
 }
 
 int64_t world_now_ms(const struct world *world)
@@ -164,6 +180,13 @@ static void sooner(int64_t *due_ms, int64_t other_ms)
 		*due_ms = other_ms;
 }
 
+static void advance(struct world *world, int64_t ms)
+{
+	fake_clock_advance(&world->clock, ms);
+	for (int i = 0; i < world->process_count; i++)
+		fake_clock_advance(&world->processes[i].clock, ms);
+}
+
 static int64_t next_ms(const struct world *world)
 {
 	int64_t due_ms = agenda_next_ms(&world->agenda);
@@ -198,9 +221,9 @@ void world_pass(struct world *world, int64_t ms)
 		if (due_ms < 0 || due_ms > end_ms)
 			break;
 		if (due_ms > world_now_ms(world))
-			fake_clock_advance(&world->clock, due_ms - world_now_ms(world));
+			advance(world, due_ms - world_now_ms(world));
 		turn(world);
 	}
 	if (end_ms > world_now_ms(world) && !world->failure[0])
-		fake_clock_advance(&world->clock, end_ms - world_now_ms(world));
+		advance(world, end_ms - world_now_ms(world));
 }

@@ -22,6 +22,7 @@ enum {
 	WORLD_SLOTS_MAX = 6,
 	WORLD_TEAMS = 2,
 	WORLD_FAILURE_SIZE = 400,
+	WORLD_SUBJECTS = 4096,
 };
 
 #define WORLD_BROKER_NAMESPACE   "credbroker-system"
@@ -65,12 +66,15 @@ struct token {
 struct wish {
 	char key[32], uid[32], account[32];
 	int slot, team, member;
-	int64_t permitted_ms; /* since when it lives and is allowed; -1: it is not */
-	int64_t ended_ms;     /* since when it does not, or is not; -1: it is */
-	int64_t edited_ms;    /* when it was changed or edited by hand, or stood in the way */
-	int64_t answered_ms;  /* when a mint for it was answered last, and to whom */
+	int64_t permitted_ms;  /* since when it lives and is allowed; -1: it is not */
+	int64_t ended_ms;      /* since when it does not, or is not; -1: it is */
+	int64_t edited_ms;     /* when it was changed or edited by hand, or stood in the way */
+	int64_t told_since_ms; /* since when its status was written so often */
+	int told;
+	int64_t answered_ms; /* when a mint for it was answered last, and to whom */
 	unsigned answered_life;
-	bool gone; /* the object does not exist any more */
+	unsigned writer_life; /* whose the last write of its record was */
+	bool gone;            /* the object does not exist any more */
 };
 
 struct process {
@@ -81,11 +85,17 @@ struct process {
 	struct access_controller *controller;
 	struct feed feeds[FEED_COUNT];
 	struct route routes[WORLD_MEMBERS_MAX];
+	struct fake_clock clock; /* its own */
+	int64_t frozen_until_ms; /* it gets no time to run before; 0: it does */
+	int64_t lag_ms;          /* its watches lag by as much, at most */
 };
 
 struct world {
 	uint64_t seed;
-	struct dice dice;
+	struct dice dice; /* for what happens next */
+	struct dice luck; /* of the seed; see world_dice() */
+	uint16_t decided[WORLD_SUBJECTS];
+	int64_t event_count;
 	struct fake_clock clock;
 	struct agenda agenda;
 	struct access_settings settings;
@@ -100,6 +110,7 @@ struct world {
 	int process_count;
 	unsigned lives;
 	int64_t killed_ms; /* when a broker was killed last */
+	int64_t alone_ms;  /* until when two have worked at a time, or do now */
 	struct wish wishes[256];
 	size_t wish_count;
 	struct token *tokens;
@@ -108,7 +119,8 @@ struct world {
 	int64_t judged_version; /* of the hub: who is permitted is known as of then */
 	int64_t judged_ms;      /* when deadlines were looked at last */
 	bool traced;
-	int64_t turns, call_count, mint_count, kill_count;
+	int64_t turns, call_count, mint_count, kill_count, hand_over_count;
+	int64_t stray_count, stray_left_count;
 	char failure[WORLD_FAILURE_SIZE]; /* "": every invariant held so far */
 };
 
@@ -118,6 +130,10 @@ void world_free(struct world *world);
 /* Lets MS pass, or less when an invariant breaks. */
 void world_pass(struct world *world, int64_t ms);
 
+/* The numbers for the next decision on the subject that FORMAT names. Each subject has its own, so
+ * that a call more or less changes no fate but its own. */
+struct dice world_dice(struct world *world, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 int64_t world_now_ms(const struct world *world);
 /* A line of the trace; costs nothing without one. */
 void world_tell(const struct world *world, const char *format, ...)
