@@ -14,6 +14,7 @@
 #include "simulation/address.h"
 
 struct json;
+struct record;
 
 struct thing {
 	struct address address;
@@ -35,6 +36,7 @@ struct cluster {
 	struct thing **things;
 	size_t count, capacity;
 	int64_t version, uids;
+	struct record *record; /* of what people do; NULL: none */
 	bool keeps_notes;
 	struct note *notes;
 	size_t note_count, note_capacity;
