@@ -92,6 +92,7 @@ void access_adopt_ledger(struct access *access, struct ledger *ledger)
 	access->intent_saved = true;
 	access->open_generation = 0;
 	access->delivery = DELIVERY_UNKNOWN;
+	access->delivery_generation = 0;
 	access->renew_at_ms = 0; /* of another delivery, perhaps, and so is the overlap */
 	access->overlap_until_ms = 0;
 	access->record_seen_ms = 0;

@@ -276,6 +276,70 @@ def test_a_dead_and_a_slow_member_delay_no_request_of_a_healthy_one(scene):
     scene.end(names + others)
 
 
+# Members that refuse.
+
+
+READ_ONLY = fault.answer(500, json.dumps({
+    "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError",
+    "message": "etcdserver: mvcc: database space exceeded", "code": 500}))
+OVER_QUOTA = fault.answer(403, json.dumps({
+    "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden",
+    "message": "exceeded quota: objects", "code": 403}))
+NO_TOKENS = fault.answer(404, "404 page not found\n", "text/plain; charset=utf-8")
+DENIED_BY_A_WEBHOOK = fault.answer(422, json.dumps({
+    "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Invalid",
+    "message": "admission webhook denied the request", "code": 422}))
+
+
+@pytest.mark.parametrize("refusal, where", [
+    (READ_ONLY, ""), (OVER_QUOTA, "/secrets$"), (NO_TOKENS, "/token$"),
+    (DENIED_BY_A_WEBHOOK, "bindings$")], ids=["read-only", "quota", "no tokens", "webhook"])
+def test_a_member_that_refuses_writes_is_waited_for_and_costs_nothing_that_works(
+        scene, refusal, where):
+    scene.serve()
+    proxy = scene.proxies[scene.m1]
+    stays, goes = scene.issued(behind(scene.m1), 2)
+    secrets = scene.secret_versions([stays])
+    rules = [proxy.on(refusal, method=method, path=where, times=None)
+             for method in (WRITES if not where else ["POST"])]
+    [new] = scene.ask(behind(scene.m1))
+    eventually(lambda: sum(rule.count for rule in rules), LATE_SECONDS, "a write is refused")
+    scene.delete([goes])
+    eventually(lambda: scene.stock.secret(goes) is None, LATE_SECONDS, "the Secret is withdrawn")
+    assert not scene.is_ready(new) and scene.is_ready(stays)
+    assert scene.secret_versions([stays]) == secrets
+    proxy.forget()
+    scene.wait_ready([new])
+    eventually(lambda: scene.stock.request(goes) is None, LATE_SECONDS, f"{goes} is gone")
+    scene.stock.check_all_issued([stays, new])
+    scene.end([stays, new])
+
+
+def test_an_identity_that_goes_before_its_token_is_made_gets_none_of_another(scene):
+    """Between the ServiceAccount and its first token, somebody makes another one of its name."""
+    scene.serve()
+    api = scene.fleet.apis[scene.m1]
+    name = f"fleeting-{next(COUNTER)}"
+    where = path("serviceaccounts", IDENTITIES, name)
+
+    def exchange():
+        api.delete(where)
+        api.create(path("serviceaccounts", IDENTITIES), {
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
+
+    taken = scene.proxies[scene.m1].on(fault.call_before(exchange), method="POST",
+                                       path=f"/{name}/token$")
+    scene.fleet.request(name, behind(scene.m1))
+    taken.wait(LATE_SECONDS)
+    scene.fleet.wait_reason(name, "ServiceAccountConflict")
+    assert scene.stock.secret(name) is None
+    uid = api.get(where)["metadata"]["uid"]
+    scene.end([name])
+    assert api.get(where)["metadata"]["uid"] == uid
+    assert "labels" not in api.get(where)["metadata"], "another's, as it was made"
+    api.delete(where)
+
+
 # A hub that is mistaken.
 
 

@@ -14,7 +14,7 @@
 #include "simulation/world.h"
 #include "support/json_pattern.h"
 
-enum { SETTLED_MS = 8 * 60 * 1000, EXCHANGE_MS = 61 * 1000 };
+enum { SETTLED_MS = 8 * 60 * 1000, RESTED_MS = 2 * 60 * 1000, EXCHANGE_MS = 61 * 1000 };
 
 static int draw(struct world *world, int count)
 {
@@ -367,6 +367,16 @@ void chaos_begin(struct world *world)
 	for (int i = draw(world, 4); i > 0; i--)
 		create_one(world);
 	world_pass(world, dice_between(&world->dice, 0, 10000));
+}
+
+void chaos_rest(struct world *world)
+{
+	recover(world);
+	for (int i = 0; i < world->process_count; i++) {
+		process_kill(&world->processes[i]);
+		process_start(world, i);
+	}
+	world_pass(world, RESTED_MS);
 }
 
 void chaos_end(struct world *world)

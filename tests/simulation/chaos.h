@@ -9,6 +9,8 @@ void chaos_begin(struct world *world);
 /* One thing happens. */
 void chaos_strike(struct world *world);
 /* All is well again, on the other cluster of each member as well, and all requests are deleted. */
+/* All becomes well, the broker is started again, and the world comes to rest. */
+void chaos_rest(struct world *world);
 void chaos_end(struct world *world);
 
 #endif

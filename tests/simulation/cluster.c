@@ -10,6 +10,7 @@
 #include <base/text.h>
 
 #include "core/kube_path.h"
+#include "simulation/record.h"
 
 enum { NUMBER_SIZE = 32 };
 
@@ -206,6 +207,25 @@ static struct answer answer_write(struct cluster *cluster, struct thing *thing,
 	return show(200, thing->object);
 }
 
+/* Waits for finalizers. */
+static void delete_thing(struct cluster *cluster, struct thing *thing)
+{
+	struct json *object;
+	int64_t generation = 0;
+
+	if (json_size(json_find(thing->object, "metadata", "finalizers")) == 0) {
+		remove_thing(cluster, thing);
+		return;
+	}
+	if (json_find(thing->object, "metadata", "deletionTimestamp"))
+		return;
+	object = json_dup(thing->object);
+	json_integer(json_find(object, "metadata", "generation"), &generation);
+	json_add_string(open_metadata(object), "deletionTimestamp", "2026-03-01T12:00:00Z");
+	json_add_integer(open_metadata(object), "generation", generation + 1);
+	commit(cluster, thing, object);
+}
+
 static struct answer answer_delete(struct cluster *cluster, struct thing *thing,
 				   const struct json *body)
 {
@@ -216,7 +236,7 @@ static struct answer answer_delete(struct cluster *cluster, struct thing *thing,
 	    differs(preconditions, thing, "resourceVersion"))
 		return refuse(409, "Conflict");
 	answer = show(200, thing->object);
-	cluster_delete(cluster, thing);
+	delete_thing(cluster, thing);
 	return answer;
 }
 
@@ -315,10 +335,13 @@ struct answer cluster_answer(struct cluster *cluster, enum kube_verb verb,
 struct thing *cluster_put(struct cluster *cluster, const char *path, const struct json *object)
 {
 	struct address address;
+	struct thing *thing;
 
 	if (!address_parse(path, &address))
 		abort();
-	return add_thing(cluster, &address, object);
+	thing = add_thing(cluster, &address, object);
+	record_edit(cluster->record, cluster, "make", thing, thing->object);
+	return thing;
 }
 
 void cluster_change(struct cluster *cluster, struct thing *thing, const struct json *object)
@@ -330,31 +353,21 @@ void cluster_change(struct cluster *cluster, struct thing *thing, const struct j
 		json_integer(json_find(object, "metadata", "generation"), &generation);
 		json_add_integer(open_metadata(changed), "generation", generation + 1);
 	}
+	record_edit(cluster->record, cluster, "change", thing, changed);
 	commit(cluster, thing, changed);
 }
 
 void cluster_delete(struct cluster *cluster, struct thing *thing)
 {
-	struct json *object;
-	int64_t generation = 0;
-
-	if (json_size(json_find(thing->object, "metadata", "finalizers")) == 0) {
-		remove_thing(cluster, thing);
-		return;
-	}
-	if (json_find(thing->object, "metadata", "deletionTimestamp"))
-		return;
-	object = json_dup(thing->object);
-	json_integer(json_find(object, "metadata", "generation"), &generation);
-	json_add_string(open_metadata(object), "deletionTimestamp", "2026-03-01T12:00:00Z");
-	json_add_integer(open_metadata(object), "generation", generation + 1);
-	commit(cluster, thing, object);
+	record_edit(cluster->record, cluster, "delete", thing, NULL);
+	delete_thing(cluster, thing);
 }
 
 void cluster_strip(struct cluster *cluster, struct thing *thing)
 {
 	struct json *object = json_dup(thing->object);
 
+	record_edit(cluster->record, cluster, "strip", thing, NULL);
 	json_remove(open_metadata(object), "finalizers");
 	commit(cluster, thing, object);
 }

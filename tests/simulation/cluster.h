@@ -14,6 +14,7 @@
 #include "simulation/address.h"
 
 struct json;
+struct record;
 
 struct thing {
 	struct address address;
@@ -38,6 +39,7 @@ struct cluster {
 	struct json **kept; /* every object that it ever had: all may be shown by reference */
 	size_t kept_count, kept_capacity;
 	int64_t version, uids;
+	struct record *record; /* of what people do; NULL: none */
 	bool keeps_notes;
 	struct note *notes;
 	size_t note_count, note_capacity;

@@ -14,6 +14,7 @@
 
 #include "simulation/chaos.h"
 #include "simulation/deadline.h"
+#include "simulation/record.h"
 #include "simulation/world.h"
 
 enum { EVENTS_MIN = 50, EVENTS_MAX = 200, JOBS_MAX = 16 };
@@ -25,6 +26,8 @@ struct options {
 	bool traced, keep_going;
 	int64_t seconds;  /* at most; what is left by then is not run. 0: no limit */
 	const char *list; /* a file of seeds; NULL: none */
+	int64_t events;   /* at most */
+	FILE *record;     /* what was done, and how it ended; NULL: not wanted */
 };
 
 struct tally {
@@ -47,11 +50,16 @@ static bool run(uint64_t seed, const struct options *options, bool traced, struc
 	int64_t most = dice_between(&world->dice, EVENTS_MIN, EVENTS_MAX);
 	int64_t events = dice_between(&world->dice, EVENTS_MIN,
 				      dice_between(&world->dice, EVENTS_MIN, most));
+	struct record *record = options->record ? record_begin(world) : NULL;
 	bool held;
 
 	chaos_begin(world);
-	for (int64_t i = 0; i < events && !world->failure[0]; i++)
+	for (int64_t i = 0; i < events && i < options->events && !world->failure[0]; i++)
 		chaos_strike(world);
+	world->pause_max_ms = 0;
+	if (record && !world->failure[0])
+		chaos_rest(world);
+	record_rest(record);
 	if (!world->failure[0])
 		chaos_end(world);
 	if (!world->failure[0])
@@ -68,6 +76,8 @@ static bool run(uint64_t seed, const struct options *options, bool traced, struc
 	tally->hand_overs += world->hand_over_count;
 	tally->strays += world->stray_count;
 	tally->strays_left += world->stray_left_count;
+	if (record)
+		record_end(record, options->record);
 	world_free(world);
 	return held;
 }
@@ -155,7 +165,7 @@ static bool read_number(const char *text, uint64_t *ret_number)
 
 static bool read_options(int argc, char **argv, struct options *ret_options)
 {
-	struct options options = {.first = 1, .count = 100, .jobs = 1};
+	struct options options = {.first = 1, .count = 100, .jobs = 1, .events = EVENTS_MAX};
 
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -173,6 +183,10 @@ static bool read_options(int argc, char **argv, struct options *ret_options)
 		i++;
 		if (strcmp(argv[i - 1], "--list") == 0 && value)
 			options.list = value;
+		else if (strcmp(argv[i - 1], "--record") == 0 && value)
+			options.record = fopen(value, "w");
+		else if (strcmp(argv[i - 1], "--events") == 0 && numeric)
+			options.events = (int64_t)number;
 		else if (strcmp(argv[i - 1], "--seed") == 0 && numeric)
 			options.first = number, options.count = 1;
 		else if (strcmp(argv[i - 1], "--first") == 0 && numeric)
@@ -216,7 +230,8 @@ int main(int argc, char **argv)
 	if (!read_options(argc, argv, &options)) {
 		fprintf(stderr,
 			"simulation [--seed N | --first N --count N | --list FILE] [--jobs N] "
-			"[--brokers N] [--seconds N] [--trace] [--keep-going]\n");
+			"[--brokers N] [--seconds N] [--events N] [--record FILE] [--trace] "
+			"[--keep-going]\n");
 		return 2;
 	}
 	tallies = mmap(NULL, JOBS_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE,

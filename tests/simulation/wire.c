@@ -12,6 +12,7 @@
 #include "core/kube_path.h"
 #include "simulation/invariant.h"
 #include "simulation/process.h"
+#include "simulation/record.h"
 #include "simulation/server.h"
 #include "simulation/trace.h"
 #include "simulation/world.h"
@@ -24,6 +25,14 @@ enum fate {
 	FATE_LOST,
 	FATE_ANSWER_LOST,
 	FATE_ANSWER_BROKEN, /* 500 or 504 after it was done */
+};
+
+static const char *const fates[] = {
+	[FATE_DONE] = "late",
+	[FATE_REFUSED] = "refused",
+	[FATE_LOST] = "lost",
+	[FATE_ANSWER_LOST] = "answer lost",
+	[FATE_ANSWER_BROKEN] = "answer broken",
 };
 
 struct call {
@@ -233,5 +242,8 @@ void wire_send(struct process *process, int member, const struct kube_request *r
 	if (call->late)
 		out_ms += dice_between(&call->dice, 100, 8000);
 	call->faulty = call->faulty || call->late;
+	if (call->faulty)
+		record_fault(world->record, member, &call->call, fates[call->fate],
+			     call->answer.status, out_ms + call->back_ms);
 	agenda_add(&world->agenda, world_now_ms(world) + out_ms, arrive, call, 0);
 }

@@ -10,6 +10,7 @@
 #include "simulation/collector.h"
 #include "simulation/deadline.h"
 #include "simulation/process.h"
+#include "simulation/record.h"
 #include "simulation/wire.h"
 
 enum { TURNS_MAX = 200000, CALLS_MAX = 8000 };
@@ -206,6 +207,7 @@ static void turn(struct world *world)
 	}
 	for (int i = 0; i < world->process_count; i++)
 		process_run(&world->processes[i]);
+	record_look(world->record);
 	deadline_check(world);
 	if (++world->turns > TURNS_MAX || world->call_count > CALLS_MAX)
 		world_fail(world, "restless: %lld calls", (long long)world->call_count);
@@ -213,8 +215,11 @@ static void turn(struct world *world)
 
 void world_pass(struct world *world, int64_t ms)
 {
-	int64_t end_ms = world_now_ms(world) + ms;
+	int64_t pause_ms =
+		world->pause_max_ms && ms > world->pause_max_ms ? world->pause_max_ms : ms;
+	int64_t end_ms = world_now_ms(world) + pause_ms;
 
+	record_look(world->record);
 	while (!world->failure[0]) {
 		int64_t due_ms = next_ms(world);
 

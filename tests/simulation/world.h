@@ -116,6 +116,8 @@ struct world {
 	struct token *tokens;
 	size_t token_count;
 	struct call *calls;     /* in flight */
+	struct record *record;  /* NULL: none is kept */
+	int64_t pause_max_ms;   /* no event comes later after another; 0: no limit */
 	int64_t judged_version; /* of the hub: who is permitted is known as of then */
 	int64_t judged_ms;      /* when deadlines were looked at last */
 	bool traced;

@@ -29,6 +29,26 @@ FOREVER = 3600
 SECRET_HEADERS = ("authorization", "cookie")
 
 
+def readable(socks, seconds):
+    """Those of SOCKS that have something to read within SECONDS; there may be thousands of others."""
+    poll = select.poll()
+    for sock in socks:
+        if sock.fileno() < 0:
+            raise Gone()
+        poll.register(sock, select.POLLIN)
+    ready = {number for number, _ in poll.poll(seconds * 1000)}
+    return [sock for sock in socks if sock.fileno() in ready]
+
+
+def is_hung_up(sock):
+    """The other side has closed it, or we have."""
+    if sock.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(sock, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
 class Gone(Exception):
     """One of the two sides has closed its connection."""
 
@@ -287,7 +307,7 @@ class Exchange:
             return
         while True:
             while not upstream.has_bytes():
-                ready, _, _ = select.select([upstream.sock, self.wire.sock], [], [], 1)
+                ready = readable([upstream.sock, self.wire.sock], 1)
                 if self.proxy.closing.is_set():
                     raise Gone()
                 if self.wire.sock in ready and not self.wire.ahead:
@@ -534,7 +554,7 @@ class FaultProxy:
                 wire = self._kept[authorized].pop() if self._kept[authorized] else None
             if wire is None:
                 break
-            if not select.select([wire.sock], [], [], 0)[0]:
+            if not readable([wire.sock], 0):
                 return wire
             wire.close()  # the server has hung up meanwhile
         try:

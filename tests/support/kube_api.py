@@ -93,6 +93,12 @@ class KubeApi:
             other._headers["Impersonate-Group"] = group
         return other
 
+    def with_token(self, token):
+        """The same server and connections with another credential; for who has no certificate."""
+        other = copy.copy(self)
+        other._headers = {"Authorization": f"Bearer {token}"}
+        return other
+
     def call(self, method, where, body=None, content_type="application/json"):
         headers = {**self._headers, "Accept": "application/json"}
         if body is not None:
