@@ -124,28 +124,8 @@ void access_retry_now(struct access *access);
 /* The member answers again: what failed for want of an answer is tried now. */
 void access_retry_reachable(struct access *access);
 
-/* "namespace/name" of its ledger in the broker's namespace BROKER_NAMESPACE. The caller's. */
-char *access_ledger_key(const struct access *access, const char *broker_namespace);
-
 /* All was undone and is to be done again: nothing is known but the time of the last mint. */
 void access_start_over(struct access *access);
-
-/* Takes LEDGER, as read from the server, for the working copy; there must be none. A generation
- * that it does not list may have been used before a crash, so its anchor counts as made. */
-void access_adopt_ledger(struct access *access, struct ledger *ledger);
-
-/* Anchors that OLD, the copy of before, lists and the working copy does not: we made them, or began
- * to, so they are put on record, to be deleted. */
-void access_keep_anchors(struct access *access, const struct ledger *old);
-
-/* Adopts its ledger among LEDGERS, as a watch shows them, unless there is a working copy, or it is
- * the one that we closed: ours is ahead of the watch. */
-void access_adopt_shown_ledger(struct access *access, const struct store *ledgers,
-			       const char *broker_namespace);
-
-/* What an administrator wrote on the record, as LEDGERS show it, is known from now on. */
-void access_note_forgetting(struct access *access, const struct store *ledgers,
-			    const char *broker_namespace);
 
 /* Object INDEX was deleted on the member by somebody else. That it has no UID any more is stored
  * before it is made anew: it is then ours by its mark, whatever becomes of this process. */

@@ -13,6 +13,7 @@
 #include "core/access_index.h"
 #include "core/access_news.h"
 #include "core/access_permission.h"
+#include "core/access_record.h"
 #include "core/access_schedule.h"
 #include "core/access_status.h"
 #include "core/access_steps.h"
@@ -232,11 +233,11 @@ void access_pass_run(struct access_pass *pass, struct access *access)
 	struct access_facts facts;
 	struct access_plan plan;
 
-	access_adopt_shown_ledger(access, pass->steps->seen->ledgers,
+	access_record_adopt_shown(access, pass->steps->seen->ledgers,
 				  pass->steps->settings->namespace);
 	if (access->ending)
-		access_note_forgetting(access, pass->steps->seen->ledgers,
-				       pass->steps->settings->namespace);
+		access_record_note_forgetting(access, pass->steps->seen->ledgers,
+					      pass->steps->settings->namespace);
 	if (access->ledger && access->ledger->resource_version)
 		member_checks_want(pass->checks, access->profile_key);
 	view = view_of(pass, access);

@@ -7,6 +7,7 @@
 #include <base/text.h>
 
 #include "core/access.h"
+#include "core/access_record.h"
 #include "core/access_steps.h"
 #include "core/cluster_profile.h"
 #include "core/hub_state.h"
@@ -236,7 +237,7 @@ static bool is_closing(const struct access *access, const struct hub_state *seen
 		       const struct access_settings *settings)
 {
 	cleanup_free char *key =
-		access->ledger_closed ? access_ledger_key(access, settings->namespace) : NULL;
+		access->ledger_closed ? access_record_key(access, settings->namespace) : NULL;
 
 	return key && store_find(seen->ledgers, key);
 }

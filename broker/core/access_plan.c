@@ -216,6 +216,14 @@ static bool unread_delivery_is_read(const struct access_facts *f, struct access_
 	       access_plan_decide(p, ACCESS_READ_DELIVERY, "ReadingDelivery");
 }
 
+/* Another broker may have made it anew, and have put that on record. */
+static bool foreign_secret_is_held_against_the_record(const struct access_facts *f,
+						      struct access_plan *p)
+{
+	return f->delivery == DELIVERY_FOREIGN && f->ledger_exists && !f->record_fresh &&
+	       access_plan_decide(p, ACCESS_LOOK_FOR_LEDGER, "LookingForLedger");
+}
+
 static bool foreign_secret_stops_the_work(const struct access_facts *f, struct access_plan *p)
 {
 	if (f->delivery != DELIVERY_FOREIGN)
@@ -398,6 +406,7 @@ static policy *const policies[] = {
 	unknown_destination_is_checked,
 	closed_destination_stops_the_work,
 	unread_delivery_is_read,
+	foreign_secret_is_held_against_the_record,
 	foreign_secret_stops_the_work,
 	outdated_delivery_is_written_anew,
 	requester_is_asked_about,

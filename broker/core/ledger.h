@@ -20,9 +20,6 @@ struct kube_resource;
 struct request;
 struct rights;
 
-/* Annotation: close it when no token can live any more, though its member was not there. */
-#define LEDGER_FORGET "credbroker.dev/forget"
-
 enum {
 	LEDGER_OBJECTS_MAX = 96, /* a ServiceAccount, 40 roles and their 40 bindings fit */
 	LEDGER_ANCHORS_MAX = 16,
@@ -81,7 +78,7 @@ struct ledger {
 	char *nonce;
 	bool revoking; /* not allowed any more: all of it is undone, whatever policies say later */
 	struct revocation revocation;
-	char *forget;     /* LEDGER_FORGET, as an administrator set it; NULL: not set */
+	char *forget;     /* LEDGER_RECORD_FORGET, as an administrator set it; NULL: not set */
 	char *record_uid; /* of the IssuedCredential; NULL: not stored yet */
 	char *policy;     /* the AccessPolicy that allowed it last; NULL: none on record */
 	/* metadata.generation of the request whose spec was served with proof that the hub's

@@ -142,7 +142,7 @@ static bool read_spec(struct ledger *ledger, const struct json *spec, struct err
 static void read_annotations(struct ledger *ledger, const struct json *metadata)
 {
 	const struct json *annotations = json_find(metadata, "annotations");
-	const char *forget = json_find_string(annotations, LEDGER_FORGET);
+	const char *forget = json_find_string(annotations, LEDGER_RECORD_FORGET);
 
 	ledger->record_uid = memory_text(json_find_string(metadata, "uid"));
 	if (!text_is_empty(forget) && !text_same(forget, "false"))
@@ -254,7 +254,7 @@ static void render_metadata(const struct ledger *ledger, const char *namespace,
 	json_add_string(metadata, "uid", ledger->record_uid);
 	json_add_string(labels, "app.kubernetes.io/managed-by", "credbroker");
 	if (ledger->forget) /* a PUT takes away what it does not say */
-		json_add_string(json_add_object(metadata, "annotations"), LEDGER_FORGET,
+		json_add_string(json_add_object(metadata, "annotations"), LEDGER_RECORD_FORGET,
 				ledger->forget);
 }
 

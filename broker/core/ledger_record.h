@@ -2,6 +2,9 @@
 #ifndef CORE_LEDGER_RECORD_H
 #define CORE_LEDGER_RECORD_H
 
+/* Annotation: close it when no token can live any more, though its member was not there. */
+#define LEDGER_RECORD_FORGET "credbroker.dev/forget"
+
 struct error;
 struct json;
 struct ledger;

@@ -10,6 +10,7 @@
 #include <base/text.h>
 
 #include "core/access.h"
+#include "core/access_record.h"
 #include "core/access_steps.h"
 #include "core/cluster_profile.h"
 #include "core/kube_path.h"
@@ -83,11 +84,11 @@ static void replace_ledger(struct access *access, struct ledger *ledger)
 {
 	struct ledger *old = TAKE_PTR(access->ledger);
 
-	access_adopt_ledger(access, ledger);
+	access_record_adopt(access, ledger);
 	access_drop_token(access);
 	note_seen(access);
 	if (old)
-		access_keep_anchors(access, old);
+		access_record_keep_anchors(access, old);
 	ledger_free(old);
 }
 

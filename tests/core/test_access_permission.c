@@ -13,6 +13,7 @@
 #include <base/text.h>
 
 #include "broker/core/access.h"
+#include "broker/core/access_record.h"
 #include "broker/core/access_permission.h"
 #include "broker/core/access_steps.h"
 #include "broker/core/hub_state.h"
@@ -512,7 +513,7 @@ static void access_permission_update__decides_anew_when_the_record_is_found(void
 	show_policy(SAMPLE_POLICY_NAME, "{'spec':{'subjects':[{'users':['alice']}]}}");
 	update(2);
 	assert_false(access->permission.allowed);
-	access_adopt_ledger(access, ledger);
+	access_record_adopt(access, ledger);
 	update(2);
 	assert_true(access->permission.allowed);
 	assert_non_null(access->ledger->requester);

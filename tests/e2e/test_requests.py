@@ -370,6 +370,7 @@ def test_the_ledger_records_who_where_and_what(fleet, asked):
     hub = fleet.hub_api.get(path("configmaps", OWN, "credbroker-hub"))
     assert spec["hubID"] == hub["data"]["hubID"]
     secret = secret_of(fleet, name)["metadata"]
+    assert re.fullmatch("[a-z2-7]{26}", spec["secret"].pop("cluster"))
     assert spec["secret"] == {"namespace": TEAM, "name": name, "uid": secret["uid"],
                               "generation": 1}
     for entry in spec["objects"]:

@@ -41,6 +41,7 @@ static void member_init(struct world *world, int index)
 
 struct world *world_new(uint64_t seed, int brokers, bool traced)
 {
+	static const char key[] = "0123456789abcdef0123456789abcdef";
 	struct world *world = memory_new(sizeof(*world));
 
 	world->seed = seed;
@@ -48,12 +49,15 @@ struct world *world_new(uint64_t seed, int brokers, bool traced)
 	world->luck = dice_of(seed);
 	world->dice = world_dice(world, "world");
 	fake_clock_init(&world->clock);
+	world->key = secret_from_bytes(key, sizeof(key) - 1);
 	world->settings = (struct access_settings){
 		.hub_id = "hub-1",
 		.namespace = WORLD_BROKER_NAMESPACE,
 		.identity_namespace = WORLD_IDENTITY_NAMESPACE,
 		.credential_check_interval_ms = 600 * 1000,
 	};
+	if (brokers > 1 || seed % 2 == 0) /* else nonces are drawn, as where the key is denied */
+		world->settings.nonce_key = &world->key;
 	cluster_init(&world->hub, "hub");
 	world->hub.keeps_notes = true;
 	world->hub.noted = hub_changed;
@@ -81,6 +85,7 @@ void world_free(struct world *world)
 	for (size_t i = 0; i < world->token_count; i++)
 		memory_free(world->tokens[i].text);
 	memory_free(world->tokens);
+	secret_done(&world->key);
 	memory_free(world);
 }
 

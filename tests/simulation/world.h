@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <base/secret.h>
+
+#include <base/secret.h>
+
 #include "core/access_steps.h"
 #include "simulation/agenda.h"
 #include "simulation/cluster.h"
@@ -99,6 +103,7 @@ struct world {
 	struct fake_clock clock;
 	struct agenda agenda;
 	struct access_settings settings;
+	struct secret key; /* of the hub */
 	struct cluster hub;
 	bool hub_up;
 	struct storm hub_storm;
