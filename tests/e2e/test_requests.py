@@ -3,6 +3,7 @@
 The broker runs with the rights that its own manifests give, on one hub and one member.
 """
 
+import re
 import base64
 import itertools
 import json
