@@ -3,10 +3,10 @@
 The broker runs with the rights that its own manifests give, on one hub and one member.
 """
 
-import re
 import base64
 import itertools
 import json
+import re
 import time
 
 import pytest
