@@ -74,20 +74,56 @@ static void call_request(struct access_steps *steps, struct access *access, enum
 			      handle);
 }
 
-static void finalizer_added(struct access_steps *steps, struct access *access,
-			    const struct kube_reply *reply)
+static void add_finalizer(struct access_steps *steps, struct access *access,
+			  const struct request *request, access_reply *handle);
+
+static void note_finalizer(struct access_steps *steps, struct access *access)
 {
-	if (reply->err) {
-		access_steps_fail(steps, access, "HubUnavailable", reply->err);
-		return;
-	}
 	access->finalizer_added = true;
 	access_steps_succeed(steps, access);
 }
 
-void hub_step_add_finalizer(struct access_steps *steps, struct access *access)
+static void live_finalizer_added(struct access_steps *steps, struct access *access,
+				 const struct kube_reply *reply)
 {
-	const struct request *request = access_steps_request(steps, access);
+	if (reply->err)
+		access_steps_fail(steps, access, "HubUnavailable", reply->err);
+	else
+		note_finalizer(steps, access);
+}
+
+static void live_request_read(struct access_steps *steps, struct access *access,
+			      const struct kube_reply *reply)
+{
+	struct error err = {0};
+	struct request *live = reply->err ? NULL : request_read(reply->object, &err);
+
+	if (reply->err)
+		err = *reply->err;
+	else if (live && (live->deleting || !text_same(live->uid, access->uid)))
+		error_set(&err, ERROR_CONFLICT, "the request is another one, or is being deleted");
+	if (err.kind)
+		access_steps_fail(steps, access, "HubUnavailable", &err);
+	else if (live->finalizer_index >= 0)
+		note_finalizer(steps, access);
+	else
+		add_finalizer(steps, access, live, live_finalizer_added);
+	request_free(live);
+}
+
+/* A watch that lags behind what we write ourselves would never show a version that holds. */
+static void finalizer_added(struct access_steps *steps, struct access *access,
+			    const struct kube_reply *reply)
+{
+	if (reply->kube.reason == KUBE_REASON_INVALID)
+		call_request(steps, access, KUBE_GET, NULL, NULL, live_request_read);
+	else
+		live_finalizer_added(steps, access, reply);
+}
+
+static void add_finalizer(struct access_steps *steps, struct access *access,
+			  const struct request *request, access_reply *handle)
+{
 	cleanup_json struct json *patch = patch_new(access);
 
 	if (!request || request->finalizer_count > 0) {
@@ -101,7 +137,12 @@ void hub_step_add_finalizer(struct access_steps *steps, struct access *access)
 			json_add_array(patch_append(patch, "add", "/metadata/finalizers"), "value"),
 			REQUEST_FINALIZER);
 	}
-	call_request(steps, access, KUBE_PATCH_JSON, NULL, patch, finalizer_added);
+	call_request(steps, access, KUBE_PATCH_JSON, NULL, patch, handle);
+}
+
+void hub_step_add_finalizer(struct access_steps *steps, struct access *access)
+{
+	add_finalizer(steps, access, access_steps_request(steps, access), finalizer_added);
 }
 
 static void finalizer_removed(struct access_steps *steps, struct access *access,
