@@ -144,14 +144,13 @@ static const struct json *ready_of(const struct thing *request)
 	return NULL;
 }
 
-/* Garbage is collected by real hubs as well. */
-static bool is_garbage(const struct record *record, const struct thing *thing)
+/* Garbage is collected by real servers as well. */
+static bool is_garbage(const struct cluster *cluster, const struct thing *thing)
 {
 	const struct json *owners = json_find(thing->object, "metadata", "ownerReferences");
 
 	return json_size(owners) > 0 &&
-	       !cluster_find_uid(&record->world->hub,
-				 json_find_string(json_item(owners, 0), "uid"));
+	       !cluster_find_uid(cluster, json_find_string(json_item(owners, 0), "uid"));
 }
 
 void record_edit(struct record *record, const struct cluster *cluster, const char *what,
@@ -160,7 +159,7 @@ void record_edit(struct record *record, const struct cluster *cluster, const cha
 	const struct thing *request;
 	struct json *event;
 
-	if (!record || record->ended || is_garbage(record, thing))
+	if (!record || record->ended || is_garbage(cluster, thing))
 		return;
 	event = add(record, what, place_of(record->world, cluster));
 	add_address(event, &thing->address);
