@@ -32,21 +32,21 @@ struct access_facts {
 	int64_t now_ms; /* monotonic */
 
 	/* the request */
-	bool request_exists; /* the watch shows it, with the UID that we work for */
-	bool request_gone;   /* a live read said so: the watch alone is no proof */
-	bool request_deleting;
 	int64_t release_at_ms; /* monotonic, for a deleted one: it waits no longer for its member */
+	bool request_exists;   /* the watch shows it, with the UID that we work for */
+	bool request_gone;     /* a live read said so: the watch alone is no proof */
+	bool request_deleting;
 	bool request_valid;
 	bool request_allowed;  /* by an access policy, as a whole */
 	bool admission_proven; /* the hub's admission policies are in force */
 	bool spec_admitted;    /* they were when this spec was served: it is on record */
 	bool revoking; /* on record: it was denied, and is undone whatever policies say now */
-	bool denial_confirmed; /* it is not for want of an object that a live read still finds */
 	const char *rights_problem; /* why its templates cannot be filled; static; NULL: they can */
 	const char *denial;         /* the reason why it is not allowed; static */
-	bool requester_known;
-	bool requester_refused;           /* the hub says that who asks may not, so far */
 	int64_t requester_asked_until_ms; /* monotonic; the last answer counts until then */
+	bool denial_confirmed; /* it is not for want of an object that a live read still finds */
+	bool requester_known;
+	bool requester_refused; /* the hub says that who asks may not, so far */
 	bool finalizer_present;
 	bool acknowledged; /* its status shows conditions */
 

@@ -91,7 +91,7 @@ static char *outline_of(const struct access_pass *pass, const struct access *acc
 			const struct access_plan *plan)
 {
 	size_t size;
-	cleanup_json struct json *outline = access_status_render(&(struct access_report){
+	cleanup_json struct json *status = access_status_render(&(struct access_report){
 		.request = view->request,
 		.access = access,
 		.facts = facts,
@@ -101,7 +101,7 @@ static char *outline_of(const struct access_pass *pass, const struct access *acc
 		.now_s = clock_wall_s(pass->steps->clock),
 	});
 
-	return json_dump(outline, &size);
+	return json_dump(status, &size);
 }
 
 static struct json *status_of(struct access_pass *pass, struct access *access,

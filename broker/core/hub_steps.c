@@ -98,12 +98,12 @@ static void live_request_read(struct access_steps *steps, struct access *access,
 	struct error err = {0};
 	struct request *live = reply->err ? NULL : request_read(reply->object, &err);
 
-	if (reply->err)
-		err = *reply->err;
-	else if (live && (live->deleting || !text_same(live->uid, access->uid)))
+	if (live && (live->deleting || !text_same(live->uid, access->uid))) {
 		error_set(&err, ERROR_CONFLICT, "the request is another one, or is being deleted");
-	if (err.kind)
-		access_steps_fail(steps, access, "HubUnavailable", &err);
+		request_free(TAKE_PTR(live));
+	}
+	if (!live)
+		access_steps_fail(steps, access, "HubUnavailable", reply->err ? reply->err : &err);
 	else if (live->finalizer_index >= 0)
 		note_finalizer(steps, access);
 	else

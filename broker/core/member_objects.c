@@ -291,11 +291,15 @@ const char *member_object_editor(const struct json *live)
 	return editor;
 }
 
-/* So that it goes with its ServiceAccount when nobody knows its name any more. */
+/* So that it goes with its ServiceAccount when nobody knows its name any more. Who only explains
+ * what would be made knows no UID. */
 static void add_owner(struct json *metadata, const struct ledger *ledger)
 {
-	struct json *owner = json_append_object(json_add_array(metadata, "ownerReferences"));
+	struct json *owner;
 
+	if (!ledger->objects[0].uid)
+		return;
+	owner = json_append_object(json_add_array(metadata, "ownerReferences"));
 	json_add_string(owner, "apiVersion", "v1");
 	json_add_string(owner, "kind", "ServiceAccount");
 	json_add_string(owner, "name", ledger->objects[0].name);

@@ -52,8 +52,9 @@ static void let_leave(struct route *route)
 {
 	struct leaving_link *leaving = memory_new(sizeof(*leaving));
 
-	*leaving = (struct leaving_link){route->executor->leaving, route->link,
-					 TAKE_PTR(route->profile_key)};
+	leaving->next = route->executor->leaving;
+	leaving->link = route->link;
+	leaving->profile_key = TAKE_PTR(route->profile_key);
 	route->executor->leaving = leaving;
 	member_link_retire(route->link);
 }

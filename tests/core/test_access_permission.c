@@ -13,8 +13,8 @@
 #include <base/text.h>
 
 #include "broker/core/access.h"
-#include "broker/core/access_record.h"
 #include "broker/core/access_permission.h"
+#include "broker/core/access_record.h"
 #include "broker/core/access_steps.h"
 #include "broker/core/hub_state.h"
 #include "broker/core/kube_path.h"
