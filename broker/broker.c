@@ -53,8 +53,7 @@ struct broker {
 	struct access_settings settings;
 	char *hub_id;
 	struct secret hub_key;
-	struct hub_id_search *hub_id_search;
-	struct hub_key_search *hub_key_search;
+	struct hub_constant_search *hub_search; /* for its id, then for its key */
 	struct hub_watches *watches;
 	int synced; /* of two: all watches have a list, and the first word on admission */
 	struct loop_timer work_timer;
@@ -291,13 +290,13 @@ static void try_again(struct broker *broker, const struct error *err, const char
 
 static void find_hub_key(void *context);
 
-static void hub_key_answered(void *context, const struct secret *key, const struct error *err)
+static void hub_key_answered(void *context, const char *key, const struct error *err)
 {
 	struct broker *broker = context;
 
-	broker->hub_key_search = NULL;
+	broker->hub_search = NULL;
 	if (key) {
-		broker->hub_key = secret_dup(key);
+		broker->hub_key = secret_from_bytes(key, strlen(key));
 		begin(broker);
 	} else if (err->kind == ERROR_DENIED) { /* rights of before there was a key */
 		log_event(LOG_LEVEL_WARNING,
@@ -314,8 +313,8 @@ static void find_hub_key(void *context)
 {
 	struct broker *broker = context;
 
-	broker->hub_key_search = hub_key_find(broker->hub.client, broker->options->namespace,
-					      hub_key_answered, broker);
+	broker->hub_search = hub_constant_find(
+		&HUB_KEY, broker->hub.client, broker->options->namespace, hub_key_answered, broker);
 }
 
 static void take_hub_id(struct broker *broker, const char *hub_id)
@@ -330,7 +329,7 @@ static void hub_id_answered(void *context, const char *hub_id, const struct erro
 {
 	struct broker *broker = context;
 
-	broker->hub_id_search = NULL;
+	broker->hub_search = NULL;
 	if (hub_id)
 		take_hub_id(broker, hub_id);
 	else
@@ -341,8 +340,8 @@ static void find_hub_id(void *context)
 {
 	struct broker *broker = context;
 
-	broker->hub_id_search = hub_id_find(broker->hub.client, broker->options->namespace,
-					    hub_id_answered, broker);
+	broker->hub_search = hub_constant_find(&HUB_ID, broker->hub.client,
+					       broker->options->namespace, hub_id_answered, broker);
 }
 
 /* What is in flight may end; who is asked twice does not wait for it. */
@@ -478,8 +477,7 @@ void broker_free(struct broker *broker)
 	push_executor_free(broker->executor);
 	leadership_free(broker->leadership);
 	hub_connection_close(&broker->hub);
-	hub_id_abandon(broker->hub_id_search);
-	hub_key_abandon(broker->hub_key_search);
+	hub_constant_abandon(broker->hub_search);
 	event_recorder_free(broker->events);
 	access_controller_free(broker->controller);
 	admission_service_free(broker->admission);

@@ -38,7 +38,7 @@ struct survey {
 	struct http_client *http;
 	struct hub_connection hub;
 	struct survey_kind kinds[KIND_COUNT];
-	struct hub_id_search *hub_id_search;
+	struct hub_constant_search *hub_id_search;
 	char *hub_id;
 	size_t pending;
 	struct loop_timer deadline;
@@ -141,8 +141,9 @@ static void start(struct survey *survey)
 	}
 	if (!survey->options->hub_id) {
 		survey->pending++;
-		survey->hub_id_search = hub_id_look(survey->hub.client, survey->options->namespace,
-						    hub_id_answered, survey);
+		survey->hub_id_search =
+			hub_constant_look(&HUB_ID, survey->hub.client, survey->options->namespace,
+					  hub_id_answered, survey);
 	}
 	loop_timer_set(survey->loop, &survey->deadline, DEADLINE_MS, give_up, survey);
 }
@@ -171,7 +172,7 @@ static void survey_done(struct survey *survey)
 	for (size_t i = 0; i < KIND_COUNT; i++)
 		kube_list_free(survey->kinds[i].list);
 	hub_connection_close(&survey->hub);
-	hub_id_abandon(survey->hub_id_search);
+	hub_constant_abandon(survey->hub_id_search);
 	http_client_free(survey->http);
 	loop_free(survey->loop);
 	memory_free(survey->hub_id);

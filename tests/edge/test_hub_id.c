@@ -41,17 +41,10 @@ static void hub_id_is_legal__takes_a_label_of_at_most_40_characters(void **state
 			fail_msg("\"%s\"", rows[i].hub_id);
 }
 
-static void hub_id_abandon__takes_nothing(void **state)
-{
-	(void)state;
-	hub_id_abandon(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hub_id_is_legal__takes_a_label_of_at_most_40_characters),
-		cmocka_unit_test(hub_id_abandon__takes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
