@@ -28,7 +28,7 @@ static const struct kind {
 	[METRIC_REQUESTS] = {"credbroker_requests", "gauge", "state",
 			     "Requests whose credential is issued, that wait for it, or that end."},
 	[METRIC_REVOCATIONS] = {"credbroker_revocations_total", "counter", NULL,
-				"Accesses of which nothing is left."},
+				"Accesses whose record was closed."},
 	[METRIC_REVOCATIONS_PENDING] = {"credbroker_revocations_pending", "gauge", NULL,
 					"Accesses that end and of which something is on record."},
 	[METRIC_SERIES_DROPPED] = {"credbroker_metrics_series_dropped", "gauge", NULL,
