@@ -298,6 +298,10 @@ static void hub_key_answered(void *context, const char *key, const struct error 
 	if (key) {
 		broker->hub_key = secret_from_bytes(key, strlen(key));
 		begin(broker);
+	} else if (err->kind == ERROR_DENIED && ++broker->tries < HUB_TRIES) {
+		/* a hub that has just started knows no roles yet */
+		loop_timer_set(broker->loop, &broker->retry_timer, HUB_RETRY_MS, find_hub_key,
+			       broker);
 	} else if (err->kind == ERROR_DENIED) { /* rights of before there was a key */
 		log_event(LOG_LEVEL_WARNING,
 			  "the broker may not make or read the hub's key: members are not swept; "

@@ -54,7 +54,9 @@ static bool denial_for_want_of_an_object_is_confirmed(const struct access_facts 
 /* From here on there is no way back but through its end. */
 static bool confirmed_denial_is_recorded(const struct access_facts *f, struct access_plan *p)
 {
-	return is_denied_again(f) && !f->revoking &&
+	bool unsaved = f->denial_confirmed && f->ledger_stored && !f->intent_saved;
+
+	return is_denied_again(f) && (!f->revoking || unsaved) &&
 	       access_plan_decide(p, ACCESS_MARK_REVOKING, "Revoking");
 }
 

@@ -28,6 +28,7 @@ void access_record_adopt(struct access *access, struct ledger *ledger)
 	access->renew_at_ms = 0; /* of another delivery, perhaps, and so is the overlap */
 	access->overlap_until_ms = 0;
 	access->record_seen_ms = 0;
+	access->ledger_absent = false;
 	access->permission_round = 0; /* decisions rest on what is on record */
 	memory_free(access->profile_key);
 	access->profile_key = memory_text(ledger->profile_key);
@@ -55,9 +56,12 @@ void access_record_keep_anchors(struct access *access, const struct ledger *old)
 	}
 }
 
-/* Another broker may have opened one anew, which the closed one is older than. */
+/* Another broker may have opened one anew, which the closed one is older than. One that others keep
+ * with their finalizers changes when these do, and stays the closed one. */
 static bool is_the_closed_one(const struct access *access, const struct ledger *shown)
 {
+	if (access->ledger_closed && access->record_uid && shown->record_uid)
+		return text_same(access->record_uid, shown->record_uid);
 	return access->ledger_closed &&
 	       (!access->closed_version ||
 		!kube_call_version_is_older(access->closed_version, shown->resource_version));

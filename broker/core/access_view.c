@@ -139,7 +139,7 @@ static void view_wait(const struct access_view *view, struct access_facts *facts
 	facts->tokens_dead = revocation_outlasts_tokens(ledger, view->now_s);
 	facts->hold_up = hold_up_of(view);
 	due_s = revocation_due_s(ledger, facts->hold_up, view->now_s);
-	facts->wait_recorded = due_s > view->now_s;
+	facts->wait_recorded = due_s > view->now_s && view->access->intent_saved;
 	facts->wait_due_ms = view->now_ms + (due_s - view->now_s) * 1000;
 }
 

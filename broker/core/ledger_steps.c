@@ -70,6 +70,7 @@ static void note_seen(struct access *access)
 static void note_version(struct access *access, const struct json *object)
 {
 	note_seen(access);
+	access->ledger_absent = false;
 	memory_free(access->ledger->resource_version);
 	memory_free(access->ledger->record_uid);
 	access->ledger->resource_version =
@@ -186,6 +187,7 @@ static void ledger_read_live(struct access_steps *steps, struct access *access,
 	}
 	/* Never worked with beside one that exists, whatever it says. */
 	ledger_free(TAKE_PTR(access->ledger));
+	access->ledger_absent = false;
 	access_steps_fail(steps, access, "LedgerUnreadable", &err);
 }
 

@@ -292,13 +292,11 @@ static void deleted(void *context, const struct kube_reply *reply)
 		delete_next(sweep);
 	} else if (is_another_one(reply)) {
 		delete_next(sweep);
-	} else if (reply->kube.reason == KUBE_REASON_FORBIDDEN) {
-		deny(sweep, "delete", sweep->going->resource);
-		conclude(sweep);
 	} else if (reply->kube.status == 0) {
 		miss_member(sweep);
-	} else {
-		give_up(sweep);
+	} else { /* one that the member does not let go keeps no other one */
+		deny(sweep, "delete", sweep->going->resource);
+		delete_next(sweep);
 	}
 }
 

@@ -18,6 +18,8 @@
 /* Between two credentials that are refused both. */
 static const struct backoff turn_pace = {.first_ms = 500, .max_ms = 60000, .jitter_percent = 20};
 
+enum { TURNS_FORGOTTEN_MS = 5 * 60 * 1000 };
+
 struct own_keeper {
 	const struct own_credentials_config *config;
 	struct kube_endpoint given; /* of the member access */
@@ -25,6 +27,7 @@ struct own_keeper {
 	struct loop_timer timer;      /* the next look at the plan */
 	struct loop_timer turn_timer; /* the other credential is tried */
 	unsigned turns;               /* in a row */
+	int64_t turned_ms;            /* monotonic; the last of them */
 	int64_t live;                 /* the generation whose token we know of */
 	bool begun, busy, retired;
 	bool uses_own;
@@ -167,6 +170,7 @@ static void turn(void *context)
 {
 	struct own_keeper *keeper = context;
 
+	keeper->turned_ms = own_steps_now_ms(&keeper->steps);
 	if (keeper->uses_own)
 		keeper->refused = true;
 	use(keeper, !keeper->uses_own);
@@ -208,7 +212,8 @@ static bool member_is_ready(struct own_keeper *keeper)
 
 	if (facts.state != MEMBER_READY || loop_timer_is_set(&keeper->turn_timer))
 		return false;
-	keeper->turns = 0;
+	if (own_steps_now_ms(&keeper->steps) - keeper->turned_ms > TURNS_FORGOTTEN_MS)
+		keeper->turns = 0; /* not for one answer: the next one may be a refusal again */
 	if (keeper->uses_own && keeper->refused) {
 		keeper->refused = false;
 		keeper->steps.told = NULL;

@@ -26,6 +26,7 @@ enum {
 	ASK_AGAIN_MS = 10 * 60 * 1000, /* an operator may apply what was missing */
 	PROOF_TRIES = 4,               /* a replica of the member's API server may lag behind */
 	MESSAGE_SIZE = 320,
+	UID_SIZE_MAX = 128,
 };
 
 static bool keep_identity(struct own_credential *record, const struct json *user)
@@ -36,10 +37,15 @@ static bool keep_identity(struct own_credential *record, const struct json *user
 	const char *place =
 		name && strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : NULL;
 	const char *colon = place ? strchr(place, ':') : NULL;
+	cleanup_free char *namespace = colon ? memory_bytes(place, (size_t)(colon - place)) : NULL;
+	cleanup_free char *path = NULL;
+	struct error err = {0};
 
-	if (!colon || colon == place || !colon[1] || text_is_empty(uid))
+	/* what is no legal name is no ServiceAccount, whoever says so */
+	if (!colon || text_is_empty(uid) || strlen(uid) > UID_SIZE_MAX ||
+	    !kube_path_object(&KUBE_SERVICE_ACCOUNTS, namespace, colon + 1, NULL, &path, &err))
 		return false;
-	record->account_namespace = memory_bytes(place, (size_t)(colon - place));
+	record->account_namespace = TAKE_PTR(namespace);
 	record->account_name = memory_text(colon + 1);
 	record->account_uid = memory_text(uid);
 	return true;
@@ -328,18 +334,24 @@ void own_member_step_prove(struct own_steps *steps)
 	review_identity(steps, &steps->token, proved);
 }
 
+static void clear_later(struct own_steps *steps)
+{
+	steps->clear_at_ms =
+		own_steps_now_ms(steps) +
+		own_credential_plan_retry_ms(steps->clear_attempts++, 0, chance_number());
+	steps->ended(steps->context);
+}
+
 static void cleared(void *context, const struct kube_reply *reply)
 {
 	struct own_steps *steps = context;
 
-	if (!reply->err || reply->kube.reason == KUBE_REASON_NOT_FOUND) {
-		steps->cleared++;
-		steps->clear_attempts = 0;
-	} else {
-		steps->clear_at_ms =
-			own_steps_now_ms(steps) +
-			own_credential_plan_retry_ms(steps->clear_attempts++, 0, chance_number());
+	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND) {
+		clear_later(steps);
+		return;
 	}
+	steps->cleared++;
+	steps->clear_attempts = 0;
 	steps->ended(steps->context);
 }
 
@@ -352,7 +364,7 @@ void own_member_step_clear(struct own_steps *steps)
 	struct error err = {0};
 
 	if (!kube_path_object(&KUBE_SECRETS, record->account_namespace, name, NULL, &path, &err)) {
-		own_steps_fail_path(steps, &err);
+		clear_later(steps);
 		return;
 	}
 	own_steps_call_member(

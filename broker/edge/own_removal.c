@@ -148,13 +148,9 @@ static void delete_anchors(struct own_removal *removal);
 static void anchor_deleted(void *context, const struct kube_reply *reply)
 {
 	struct own_removal *removal = context;
-	bool refused = reply->kube.reason == KUBE_REASON_UNAUTHORIZED ||
-		       reply->kube.reason == KUBE_REASON_FORBIDDEN;
 
-	if (refused) {
-		delete_secret(removal); /* asking again would change nothing */
-		return;
-	}
+	/* A refusal as well: a server that has just started knows no roles yet, and this record is
+	 * all that tells of the token while it lives. */
 	if (reply->err && reply->kube.reason != KUBE_REASON_NOT_FOUND) {
 		try_later(removal);
 		return;

@@ -508,6 +508,8 @@ static void member_sweeps__may_delete_five_percent_of_what_we_made(void **state)
 
 static void member_sweeps__see_what_they_may_and_say_what_they_may_not(void **state)
 {
+	int refused = 0;
+
 	(void)state;
 	add_stray(1, "{}");
 	member_sweeps_want(sweeps, MEMBER);
@@ -522,8 +524,10 @@ static void member_sweeps__see_what_they_may_and_say_what_they_may_not(void **st
 	assert_string_equal(told, "SweepDenied ");
 	answer_hub();
 	answer_member();
-	scripted_port_answer(port, scripted_port_oldest(port), 403, "Forbidden", NULL);
-	assert_int_equal(scripted_port_waiting(port), 0);
+	for (; scripted_port_waiting(port) > 0 && refused < 3; refused++)
+		scripted_port_answer(port, scripted_port_oldest(port), refused == 0 ? 403 : 422,
+				     refused == 0 ? "Forbidden" : "Invalid", NULL);
+	assert_int_equal(refused, 2); /* the binding, and the Role all the same */
 	assert_string_equal(told, "SweepDenied ");
 }
 

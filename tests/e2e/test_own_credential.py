@@ -11,7 +11,7 @@ import json
 import pytest
 
 import fault_proxy
-from fleet import OWN, PROFILES, Fleet, eventually
+from fleet import OWN, PROFILES, Broker, Fleet, eventually
 from kube_api import KubeApi, path
 from testbed import kubeconfig
 
@@ -309,7 +309,7 @@ def test_killed_at_any_call_it_goes_on_and_leaves_one_anchor(fleet, access):
         proxy = fleet.hub_proxy if side == "hub" else fleet.member_proxy
         rule = proxy.on(fault_proxy.call_with_reply(lambda: fleet.brokers[-1].kill()),
                         method=method, path=where, skip=skip)
-        dying = fleet.broker(*LIFETIME, hub_server=fleet.hub_proxy.url)
+        dying = Broker(fleet, fleet.hub_proxy.url, *LIFETIME)
         rule.wait(60)
         dying.process.wait(10)
         start(fleet)
